@@ -1,0 +1,60 @@
+# Everything a developer or CI types. `make` alone lists the targets.
+# A fresh machine needs Python 3.11 or newer, git and make; the rest is installed below into .venv and .tools.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TOOLS := $(CURDIR)/.tools
+export PATH := $(TOOLS)/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help install tools demo test lint format docs schemas bench conformance package clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/.installed: pyproject.toml tools/install.sh
+	sh tools/install.sh "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+install: $(VENV)/.installed  ## the virtual environment in .venv, with gitgate installed for editing
+
+tools:  ## the pinned kustomize in .tools/bin, unless one is on PATH
+	@sh tools/kustomize.sh "$(TOOLS)"
+
+demo: install tools  ## judge an example pull request: a rejection, then the accepted repair
+	@$(BIN)/python examples/demo.py
+
+test: install tools  ## every test
+	$(BIN)/pytest -n auto $(PYTEST_ARGS)
+
+lint: install  ## style, types, layers, generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/rule_pages.py --check
+
+format: install  ## rewrite the sources in house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: install  ## write docs/rules/ from the rules
+	$(BIN)/python tools/rule_pages.py
+
+schemas: install  ## write schemas/kubernetes-*.json.gz from kubernetes-validate
+	$(BIN)/pip install --quiet --group schemas
+	$(BIN)/python tools/build_schemas.py
+
+bench: install tools  ## speed, as ratios against baselines in the same run
+	$(BIN)/python -m benchmarks
+
+conformance: install tools  ## score against corpora made by others: make conformance CORPORA=<folder>
+	$(BIN)/python -m tests.conformance "$(CORPORA)"
+
+package: install  ## the wheel and the source archive in dist/
+	$(BIN)/pip install --quiet --group build
+	$(BIN)/python -m build --no-isolation
+
+clean:  ## remove what the targets above made
+	rm -rf $(VENV) $(TOOLS) build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,81 @@
+"""The proposal as rendered: all objects before and after the merge, and what could not be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from gitgate.change import Change
+from gitgate.location import Location
+from gitgate.resource import Origin, Resource, ResourceId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something in the judged tree that a source or the YAML reader found; a check turns it into a finding.
+
+    Attributes:
+        code: Kebab-case name; the schema check owns the rule `schema/<code>`.
+        message: One sentence, complete without the location.
+        location: The file and, where known, the line.
+        fix: What to do; None falls back to the rule's remedy.
+        resource: The object it is about, if that much is known.
+        origin: Where that object was read from.
+        discriminator: See `Finding.discriminator`: a digest of what could not be judged.
+    """
+
+    code: str
+    message: str
+    location: Location
+    fix: str | None = None
+    resource: ResourceId | None = None
+    origin: Origin | None = None
+    discriminator: str = ""
+
+
+class Coverage(StrEnum):
+    """What became of one file of the judged tree."""
+
+    JUDGED = "judged"
+    """Its objects are in the snapshot."""
+    CONSUMED = "consumed"
+    """A renderer read it; what was made of it is in the snapshot."""
+    FAILED = "failed"
+    """It could not be read or rendered; a problem says why."""
+    OPAQUE = "opaque"
+    """Encrypted or binary: nothing in it can be judged."""
+    NOT_RENDERED = "not-rendered"
+    """A template or a component that nothing renders here."""
+    NOT_A_MANIFEST = "not-a-manifest"
+    """YAML or JSON, but no Kubernetes object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that one tree would put in the cluster.
+
+    Attributes:
+        resources: In a stable order: by origin path, document, pointer.
+        problems: What the sources found, in the same order.
+        files: Coverage of every file that a source looked at.
+    """
+
+    resources: tuple[Resource, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    files: Mapping[str, Coverage] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A change and what its two trees render to.
+
+    Attributes:
+        before: The base's tip; empty when there is no base.
+        after: The tree that the merge would produce.
+    """
+
+    change: Change
+    before: Snapshot
+    after: Snapshot

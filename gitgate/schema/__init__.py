@@ -1,0 +1,1 @@
+"""Kubernetes schemas: the bundled ones, those of CRDs, and what breaks them."""

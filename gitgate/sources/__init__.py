@@ -1,0 +1,1 @@
+"""What an agent would apply: each module turns a tree into resources with origins."""
