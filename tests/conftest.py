@@ -1,0 +1,39 @@
+"""Fixtures that every test may use, and an environment that is the same on every machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.repository import RepositoryBuilder
+
+_LEAKS = ("GIT_", "GITHUB_", "ACTIONS_", "RUNNER_", "PRE_COMMIT", "INPUT_", "GITGATE_")
+_LEAKING = ("CI", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "TERM", "PAGER", "LESS")
+
+settings.register_profile("default", deadline=None)
+settings.register_profile(
+    # In CI the same examples on every run: a red build must be reproducible, and must not come from luck.
+    "ci",
+    deadline=None,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the developer's shell, of a CI runner or of a calling git hook reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(_LEAKS) or name in _LEAKING:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> RepositoryBuilder:
+    """An empty repository with a work tree; branch `main`, no commit yet."""
+    return RepositoryBuilder(tmp_path / "repository")
