@@ -50,6 +50,8 @@ class Coverage(StrEnum):
     """A template or a component that nothing renders here."""
     NOT_A_MANIFEST = "not-a-manifest"
     """YAML or JSON, but no Kubernetes object."""
+    EXCLUDED = "excluded"
+    """Left out by `exclude` in the settings of the base."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,12 @@ class Proposal:
     Attributes:
         before: The base's tip; empty when there is no base.
         after: The tree that the merge would produce.
+        rulebook: The files below `.gitgate/` at the base, by path: what judges.
+        proposed_rulebook: The same files as the merge would leave them: what would judge from then on.
     """
 
     change: Change
     before: Snapshot
     after: Snapshot
+    rulebook: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
+    proposed_rulebook: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))

@@ -1,0 +1,192 @@
+"""What this repository demands of a merge: `.gitgate/settings.yaml`, read from the base.
+
+The file is read from the tip of the protected ref and never from the change, so that a change cannot loosen its own
+judgement (docs/design.md, "Trust"). Without the file the defaults below hold.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from gitgate import bundled
+from gitgate.errors import SettingsError
+from gitgate.finding import Severity
+from gitgate.location import FieldPath, format_field_path
+from gitgate.path_glob import compile_glob
+from gitgate.yaml_document import YamlDocument, YamlLimits, read_yaml
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+    from gitgate.tree import Tree
+
+SETTINGS_PATH = ".gitgate/settings.yaml"
+SCHEMA_DIRECTORY = ".gitgate/schemas"
+"""CustomResourceDefinitions and JSON Schemas that `gitgate schema add` imported."""
+
+
+class SourceType(StrEnum):
+    """How the files below a path become objects."""
+
+    AUTO = "auto"
+    PLAIN = "plain"
+    KUSTOMIZE = "kustomize"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSetting:
+    """A path that an agent applies, as settings name it."""
+
+    path: str
+    type: SourceType = SourceType.AUTO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that a repository may demand; every field has a useful default.
+
+    Attributes:
+        kubernetes_versions: `1.33`; empty means the newest bundled version.
+        sources: Empty means: find them.
+        exclude: Globs of files that are no manifests.
+        allowed_unknown_groups: API groups without a schema that pass; None means those that the base uses already.
+        severities: Rule id to the weight it has here; None switches the rule off.
+        limits: What is too large to read.
+        render_seconds: Seconds that one render may take.
+    """
+
+    kubernetes_versions: tuple[str, ...] = ()
+    sources: tuple[SourceSetting, ...] = ()
+    exclude: tuple[str, ...] = ()
+    allowed_unknown_groups: frozenset[str] | None = None
+    severities: Mapping[str, Severity | None] = field(default_factory=lambda: MappingProxyType({}))
+    limits: YamlLimits = field(default_factory=YamlLimits)
+    render_seconds: int = 120
+
+
+def load_settings(tree: Tree, rule_ids: Iterable[str]) -> Settings:
+    """Read the settings of a tree, or the defaults when it has none.
+
+    Args:
+        tree: The base.
+        rule_ids: Rules that settings may name.
+
+    Raises:
+        SettingsError: Not valid; says where and what is allowed.
+    """
+    if SETTINGS_PATH not in tree.entries:
+        return Settings()
+    return parse_settings(tree.read(SETTINGS_PATH), SETTINGS_PATH, rule_ids)
+
+
+def parse_settings(data: bytes, name: str, rule_ids: Iterable[str]) -> Settings:
+    """Read settings from the bytes of a file that is called `name` in messages.
+
+    Raises:
+        SettingsError: Not valid; says where and what is allowed.
+    """
+    document = _document(data, name)
+    value = document.value
+    errors = _schema_errors(value)
+    if errors:
+        raise _error(name, document, *_explain(errors))
+    assert isinstance(value, dict)  # noqa: S101 - the schema demands it
+    known = frozenset(rule_ids)
+    for rule in value.get("rules", {}):
+        if rule not in known:
+            raise _error(name, document, ("rules", rule), f"there is no rule {rule!r}{_did_you_mean(rule, known)}")
+    for index, pattern in enumerate(value.get("exclude", ())):
+        try:
+            compile_glob(pattern)
+        except ValueError as error:
+            raise _error(name, document, ("exclude", index), str(error)) from error
+    for index, source in enumerate(value.get("sources", ())):
+        if any(part in {"", "..", "."} for part in source["path"].rstrip("/").split("/")) and source["path"] != ".":
+            message = f"{source['path']!r} must be a path inside the repository, without '..' or empty parts"
+            raise _error(name, document, ("sources", index, "path"), message)
+    return _settings(value)
+
+
+def _settings(value: Mapping[str, Any]) -> Settings:
+    limits = value.get("limits", {})
+    defaults = YamlLimits()
+    unknown_groups = value.get("schema", {}).get("allowUnknownGroups")
+    return Settings(
+        kubernetes_versions=tuple(value.get("kubernetesVersions", ())),
+        sources=tuple(
+            SourceSetting(source["path"].rstrip("/"), SourceType(source.get("type", "auto")))
+            for source in value.get("sources", ())
+        ),
+        exclude=tuple(value.get("exclude", ())),
+        allowed_unknown_groups=None if unknown_groups is None else frozenset(unknown_groups),
+        severities=MappingProxyType(
+            {rule: None if level == "off" else Severity(level) for rule, level in value.get("rules", {}).items()}
+        ),
+        limits=YamlLimits(
+            file_bytes=limits.get("fileBytes", defaults.file_bytes),
+            documents=limits.get("documents", defaults.documents),
+            depth=limits.get("depth", defaults.depth),
+        ),
+        render_seconds=limits.get("renderSeconds", Settings.render_seconds),
+    )
+
+
+def _document(data: bytes, name: str) -> YamlDocument:
+    file = read_yaml(data)
+    if file.opaque:
+        raise SettingsError(f"{name} cannot be read: {file.opaque}")
+    for problem in file.problems:
+        # Settings decide over everything else: nothing ambiguous is tolerated in them.
+        place = f"{name}:{problem.position.line}:{problem.position.column}"
+        raise SettingsError(f"{place}: {problem.message}", remedy=problem.fix)
+    if len(file.documents) != 1 or not isinstance(file.documents[0].value, dict):
+        raise SettingsError(f"{name} must hold one YAML mapping", remedy="the smallest one is: version: 1")
+    return file.documents[0]
+
+
+def _schema_errors(value: object) -> list[ValidationError]:
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - 60 ms that a run without settings does not need
+
+    schema = json.loads(bundled.schema_file("settings-v1.json").read_bytes())
+    return sorted(Draft202012Validator(schema).iter_errors(value), key=lambda error: list(map(str, error.path)))
+
+
+def _explain(errors: list[ValidationError]) -> tuple[FieldPath, str]:
+    """The first error as a field and a sentence that names the allowed values."""
+    error = errors[0]
+    path: FieldPath = tuple(error.absolute_path)
+    field_name = format_field_path(path) or "the file"
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        allowed = sorted(error.schema.get("properties", {}))
+        wrong = sorted(set(error.instance) - set(allowed))[0]
+        hint = _did_you_mean(wrong, allowed) or f"; allowed are {', '.join(allowed)}"
+        return (*path, wrong), f"{wrong!r} is not a setting{hint}"
+    if error.validator == "enum":
+        allowed_values = ", ".join(map(str, error.validator_value))
+        return path, f"{field_name} is {error.instance!r}; allowed are {allowed_values}"
+    if error.validator == "const":
+        return path, f"{field_name} is {error.instance!r}; this gitgate reads {error.validator_value!r}"
+    if error.validator == "required":
+        missing = sorted(set(error.validator_value) - set(error.instance))[0]
+        return path, f"{field_name} lacks {missing!r}"
+    if error.validator == "type" and isinstance(error.instance, int | float) and path[:1] == ("kubernetesVersions",):
+        return path, f'{field_name} is the number {error.instance}; put the version in quotes, as in "1.30"'
+    if error.validator == "pattern" and path[:1] == ("kubernetesVersions",):
+        return path, f'{field_name} is {error.instance!r}; write a minor version, as in "1.33"'
+    return path, f"{field_name}: {error.message}"
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, sorted(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _error(name: str, document: YamlDocument, path: FieldPath, message: str) -> SettingsError:
+    position = document.nearest(path)
+    return SettingsError(f"{name}:{position.line}:{position.column}: {message}")
