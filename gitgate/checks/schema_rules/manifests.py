@@ -1,0 +1,190 @@
+"""Rules about files as a source of objects: what makes a document an object, and an object one of its kind."""
+
+from __future__ import annotations
+
+from gitgate.finding import Rule, Severity
+
+_OBJECTS = "https://kubernetes.io/docs/concepts/overview/working-with-objects/#required-fields"
+_NAMES = "https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        id="schema/hidden-list",
+        title="An object with `items` that is no list",
+        severity=Severity.ERROR,
+        what="An object has a top-level `items`, but its kind does not end in `List`.",
+        why=(
+            "kubectl and Argo CD take any object with `items` apart and apply the items. A reviewer sees one "
+            "harmless object; the cluster gets those inside it."
+        ),
+        remedy="Write the items as documents of their own, separated by `---`.",
+        bad="""\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: web
+items:
+  - apiVersion: v1
+    kind: ServiceAccount
+    metadata:
+      name: hidden
+""",
+        good="""\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: web
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: visible
+""",
+        references=(
+            "https://github.com/kubernetes/apimachinery/blob/master/pkg/apis/meta/v1/unstructured/unstructured.go",
+        ),
+    ),
+    Rule(
+        id="schema/missing-kind",
+        title="An object without a kind",
+        severity=Severity.ERROR,
+        what="The document looks like a Kubernetes object but has no `kind`, or one that is not text.",
+        why="The agent cannot tell what to create and fails, or skips the file without a word.",
+        remedy="Write the `kind`; move files that are no manifests elsewhere or list them under `exclude`.",
+        bad="""\
+apiVersion: v1
+metadata:
+  name: web
+data:
+  mode: safe
+""",
+        good="""\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: web
+data:
+  mode: safe
+""",
+        references=(_OBJECTS,),
+    ),
+    Rule(
+        id="schema/missing-api-version",
+        title="An object without an API version",
+        severity=Severity.ERROR,
+        what="The document has a `kind` but no `apiVersion`, or one that is not of the form `group/version`.",
+        why="The API server cannot tell which API is meant; the agent fails on the object.",
+        remedy="Write the `apiVersion`; `kubectl api-resources` lists those of a cluster.",
+        bad="""\
+kind: ConfigMap
+metadata:
+  name: web
+""",
+        good="""\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: web
+""",
+        references=(_OBJECTS,),
+    ),
+    Rule(
+        id="schema/missing-name",
+        title="An object without a name",
+        severity=Severity.ERROR,
+        what="`metadata.name` is absent or empty, and there is no `metadata.generateName` either.",
+        why="The API server refuses the object, and no agent can find it again to update or delete it.",
+        remedy="Write `metadata.name`.",
+        bad="""\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  labels:
+    app: web
+""",
+        good="""\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: web
+  labels:
+    app: web
+""",
+        references=(_NAMES, _OBJECTS),
+    ),
+    Rule(
+        id="schema/non-ascii-name",
+        title="A name with letters that look like others",
+        severity=Severity.ERROR,
+        what="`apiVersion`, `kind` or a name holds a character outside of ASCII, or white space at its ends.",
+        why=(
+            "Kubernetes has no such names. A Cyrillic letter in `kind` makes another kind of what looks like a "
+            "Deployment, which rules over Deployments then do not see."
+        ),
+        remedy="Type the word again with plain Latin letters.",
+        bad="""\
+apiVersion: v1
+kind: \u0421onfigMap
+metadata:
+  name: web
+""",
+        good="""\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: web
+""",
+        references=(_NAMES, "https://www.unicode.org/reports/tr39/"),
+    ),
+    Rule(
+        id="schema/duplicate-object",
+        title="The same object twice",
+        severity=Severity.ERROR,
+        what="Two documents of one source describe an object of the same group, kind, namespace and name.",
+        why=(
+            "Both are applied, one after the other: the last one wins, or the object changes back and forth with "
+            "every synchronisation. Argo CD warns, kustomize fails."
+        ),
+        remedy="Delete or rename one of the two.",
+        bad="""\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: web
+data:
+  mode: safe
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: web
+data:
+  mode: unsafe
+""",
+        good="""\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: web
+data:
+  mode: safe
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: worker
+data:
+  mode: unsafe
+""",
+        references=(_NAMES,),
+    ),
+    Rule(
+        id="schema/unreferenced-manifest",
+        title="A manifest that no kustomization uses",
+        severity=Severity.NOTE,
+        what="A manifest lies below a kustomization's directory, but no kustomization of the repository reads it.",
+        why="An agent that applies the kustomization never applies this file; the change may have no effect.",
+        remedy="List it under `resources` of the kustomization, or delete it.",
+        references=("https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/resource/",),
+    ),
+)

@@ -1,0 +1,106 @@
+"""Rules about the tree: names, symbolic links and submodules that a checkout would not treat as review shows them."""
+
+from __future__ import annotations
+
+from gitgate.finding import Rule, Severity
+
+_VERIFY_PATH = "https://github.com/git/git/blob/master/read-cache.c"
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        id="schema/path-reserved",
+        title="A path that a checkout cannot or must not write",
+        severity=Severity.ERROR,
+        what=(
+            "A path has a part such as `..` or `.git`, a spelling of `.git` that a file system takes for the same, "
+            "a backslash, or is too long."
+        ),
+        why=(
+            "Git refuses to check out such a tree, so the agent stops; a tool that does write it can be made to "
+            "overwrite files outside of its directory."
+        ),
+        remedy="Rename the file; a tree with such a path was not made by an ordinary git.",
+        references=(_VERIFY_PATH, "https://nvd.nist.gov/vuln/detail/CVE-2014-9390"),
+    ),
+    Rule(
+        id="schema/path-collision",
+        title="Two paths that are one on some file systems",
+        severity=Severity.ERROR,
+        what="Two paths differ only in case or in the way that Unicode composes a letter.",
+        why=(
+            "On macOS and Windows one file overwrites the other at checkout. What a reviewer tests there is not what "
+            "the agent applies from Linux."
+        ),
+        remedy="Rename one of the two, or delete the one that is not meant.",
+        references=(
+            "https://git-scm.com/docs/git-config#Documentation/git-config.txt-coreignoreCase",
+            "https://www.unicode.org/reports/tr15/",
+        ),
+    ),
+    Rule(
+        id="schema/path-hidden-character",
+        title="A path with a character that cannot be seen",
+        severity=Severity.ERROR,
+        what=(
+            "A file name holds a control character, a line break, a zero-width character or one that turns the "
+            "direction of writing."
+        ),
+        why="Lists of changed files show another name than the real one, and patterns over paths miss the file.",
+        remedy="Rename the file with visible characters only.",
+        references=("https://trojansource.codes/", "https://www.unicode.org/reports/tr36/"),
+    ),
+    Rule(
+        id="schema/path-not-utf8",
+        title="A path that is not UTF-8",
+        severity=Severity.ERROR,
+        what="The bytes of a file name are not valid UTF-8.",
+        why="Tools spell such a name in different ways or skip the file, so it may be applied without being judged.",
+        remedy="Rename the file; ASCII names are safe everywhere.",
+        references=("https://git-scm.com/docs/git-config#Documentation/git-config.txt-corequotePath",),
+    ),
+    Rule(
+        id="schema/symlink-escape",
+        title="A symbolic link that leaves the repository",
+        severity=Severity.ERROR,
+        what="A symbolic link points to an absolute path or, through `..`, out of the repository.",
+        why=(
+            "The agent would read a file of its own machine, among them credentials. Argo CD and Flux had such holes "
+            "and now refuse the link, so the application no longer synchronises."
+        ),
+        remedy="Replace the link by the file, or let it point to a relative path inside the repository.",
+        references=("https://nvd.nist.gov/vuln/detail/CVE-2022-31036",),
+    ),
+    Rule(
+        id="schema/symlink-loop",
+        title="Symbolic links that lead to themselves",
+        severity=Severity.ERROR,
+        what="Following a symbolic link comes back to the same link, or takes more steps than a file system allows.",
+        why="Nothing can be read through the link; a tool that walks the directory fails or never ends.",
+        remedy="Delete the link, or let it point to a file or directory that is none.",
+        references=("https://man7.org/linux/man-pages/man7/path_resolution.7.html",),
+    ),
+    Rule(
+        id="schema/symlink-dangling",
+        title="A symbolic link to nothing",
+        severity=Severity.ERROR,
+        what="A symbolic link points to a path that the tree does not have.",
+        why="The agent fails when it reads the link, or treats as absent what somebody meant to apply.",
+        remedy="Add the file that it should point to, correct the target, or delete the link.",
+        references=("https://man7.org/linux/man-pages/man7/symlink.7.html",),
+    ),
+    Rule(
+        id="schema/submodule",
+        title="A submodule among the manifests",
+        severity=Severity.WARNING,
+        what="The tree names a commit of another repository, whose content is not part of this one.",
+        why=(
+            "Argo CD checks submodules out and applies what is in them. Those files were not in front of gitgate or "
+            "of the reviewers."
+        ),
+        remedy="Copy the manifests into this repository, or let the agent apply the other repository by itself.",
+        references=(
+            "https://git-scm.com/docs/gitsubmodules",
+            "https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#git-submodules",
+        ),
+    ),
+)
