@@ -39,6 +39,7 @@ class CheckResult:
         check: `schema`, `policy`, `signature` or `reconcile`.
         status: Whether it could judge everything that it should.
         reason: Why it could not, one sentence; None when completed.
+        remedy: What the reader can do about that, a sentence or a command; None where nothing useful can be said.
         findings: New and existing ones in the tree that the merge would produce, and those that it mends.
         judged: How many things were judged, by what they are called: `{"objects": 12}`.
         unjudged: What nothing judged, counted by name: `{"cert-manager.io/v1 Certificate": 3}`.
@@ -47,6 +48,7 @@ class CheckResult:
     check: str
     status: CheckStatus = CheckStatus.COMPLETED
     reason: str | None = None
+    remedy: str | None = None
     findings: tuple[Finding, ...] = ()
     judged: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     unjudged: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
