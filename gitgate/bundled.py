@@ -1,0 +1,47 @@
+"""The data that gitgate ships: where `schemas/` and `policies/` are, in a wheel and in a checkout.
+
+A wheel carries both inside the package (`gitgate/_data/`, pyproject.toml `force-include`); a checkout has them beside
+it. This is the only module that knows the difference.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def _folder(name: str) -> Path:
+    installed = _PACKAGE / "_data" / name
+    return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def schema_file(name: str) -> Path:
+    """The path of a file in `schemas/`.
+
+    Args:
+        name: File name without a folder: `settings-v1.json`.
+
+    Raises:
+        FileNotFoundError: gitgate does not ship it; the installation is damaged or the name is wrong.
+    """
+    return _file("schemas", name)
+
+
+def schema_files(pattern: str) -> tuple[Path, ...]:
+    """The files in `schemas/` whose name matches a glob, sorted by name."""
+    return tuple(sorted(_folder("schemas").glob(pattern)))
+
+
+def policy_files() -> tuple[Path, ...]:
+    """The policies that gitgate ships, sorted by name."""
+    return tuple(sorted(path for path in _folder("policies").iterdir() if path.suffix == ".yaml"))
+
+
+def _file(folder: str, name: str) -> Path:
+    if Path(name).name != name:
+        raise FileNotFoundError(f"{name!r} is not a plain file name")
+    path = _folder(folder) / name
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder}/{name} is not among the files that gitgate ships")
+    return path
