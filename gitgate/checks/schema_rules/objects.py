@@ -151,8 +151,8 @@ spec: {}
         severity=Severity.ERROR,
         what="An object has a field that its schema does not know; often a misspelling or a wrong indentation.",
         why=(
-            "The API server drops the field and goes on, so that the setting silently has no effect; with strict "
-            "field validation it refuses the object."
+            "With strict validation or server-side apply the API server refuses the object. Otherwise it drops the "
+            "field and goes on, so that the setting silently has no effect."
         ),
         remedy="Correct the spelling or the indentation, or delete the field.",
         bad=_SERVICE.replace("port: 80", "prot: 80\n      port: 80"),
@@ -176,7 +176,7 @@ spec: {}
         severity=Severity.ERROR,
         what="The object lacks a field that its schema demands.",
         why="The API server refuses the object.",
-        remedy="Add the field.",
+        remedy="Add the field; the reference of the kind says what it takes.",
         bad=_SERVICE.replace("- port: 80", "- name: http"),
         good=_SERVICE,
         references=(_API,),

@@ -1,4 +1,4 @@
-"""Rules about the tree: names, symbolic links and submodules that a checkout would not treat as review shows them."""
+"""Rules about the tree: a merge that fails, and names, links and submodules that are not what review shows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ from gitgate.finding import Rule, Severity
 _VERIFY_PATH = "https://github.com/git/git/blob/master/read-cache.c"
 
 RULES: tuple[Rule, ...] = (
+    Rule(
+        id="schema/merge-conflict",
+        title="A change that cannot be merged",
+        severity=Severity.ERROR,
+        what="Base and change edit the same place of a file, or one edits what the other deletes.",
+        why="There is no merged tree to judge; whoever resolves the conflict later writes what nobody has reviewed.",
+        remedy="Merge the base into the branch or rebase it, resolve the conflict there and push again.",
+        references=("https://git-scm.com/docs/git-merge-tree",),
+    ),
     Rule(
         id="schema/path-reserved",
         title="A path that a checkout cannot or must not write",
