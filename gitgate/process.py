@@ -8,15 +8,19 @@ exit code is looked at: one that the caller did not expect is a `ToolError`.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import selectors
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Self, cast
 
 from gitgate.errors import ToolError
 
@@ -26,6 +30,7 @@ DEFAULT_OUTPUT_LIMIT = 256 * 1024 * 1024
 """Bytes of standard output; standard error is cut at 64 KiB, as it only feeds messages."""
 _STDERR_LIMIT = 64 * 1024
 _CHUNK = 1 << 16
+_COPROCESS_BUFFER = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,7 @@ def find_program(name: str, *, remedy: str) -> str:
     Raises:
         ToolError: Not there.
     """
-    entries = [entry for entry in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(entry).is_absolute()]
-    found = shutil.which(name, path=os.pathsep.join(entries))
+    found = shutil.which(name, path=_search_path())
     if found is None:
         raise ToolError(f"{name} was not found on PATH", remedy=remedy)
     return found
@@ -61,9 +65,15 @@ def find_program(name: str, *, remedy: str) -> str:
 
 def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a child: PATH, a fixed locale and time zone, and what the caller adds."""
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+    environment = {"PATH": _search_path(), "LC_ALL": "C", "TZ": "UTC"}
     environment.update(extra or {})
     return environment
+
+
+def _search_path() -> str:
+    """PATH without its relative entries, which would depend on the working directory."""
+    entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(entry for entry in entries if Path(entry).is_absolute())
 
 
 def run(  # noqa: PLR0913 - each is a limit that a caller may need to set
@@ -91,23 +101,18 @@ def run(  # noqa: PLR0913 - each is a limit that a caller may need to set
         ToolError: It could not start, was killed, took too long, printed too much or ended with another code.
     """
     program = Path(arguments[0]).name
-    try:
-        child = subprocess.Popen(
-            list(arguments),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=cwd,
-            env=child_environment(environment),
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise ToolError(f"{program} could not be started: {error.strerror}") from error
-    with child:
-        collected = _collect(child, stdin, timeout, output_limit)
-    if collected.failure is not None:
-        raise ToolError(f"{program} {collected.failure}")
-    done = Completed(program, child.returncode, collected.stdout, collected.stderr)
+    with _start(arguments, cwd, environment, stderr=subprocess.PIPE) as child:
+        try:
+            stdout, stderr = _converse(child, stdin, time.monotonic() + timeout, output_limit)
+        except _LimitError as limit:
+            reason = (
+                f"took longer than {timeout:g} seconds" if limit.late else f"printed more than {output_limit} bytes"
+            )
+            raise ToolError(f"{program} {reason}") from None
+        finally:
+            # Also on Ctrl-C: the child has its own session, so the terminal's signal does not reach it.
+            _kill(child)
+    done = Completed(program, child.returncode, stdout, stderr)
     if done.returncode < 0:
         raise ToolError(f"{program} was killed by signal {-done.returncode}")
     if done.returncode not in expected:
@@ -115,88 +120,140 @@ def run(  # noqa: PLR0913 - each is a limit that a caller may need to set
     return done
 
 
-@dataclass(slots=True)
-class _Collected:
-    stdout: bytes = b""
-    stderr: bytes = b""
-    failure: str | None = None
+class _LimitError(Exception):
+    def __init__(self, *, late: bool) -> None:
+        self.late = late
 
 
-def _collect(child: subprocess.Popen[bytes], stdin: bytes, timeout: float, output_limit: int) -> _Collected:
-    """Feed and drain a child's pipes at once, so that neither side blocks, and end it at its limits."""
-    collected = _Collected()
-    assert child.stdin is not None  # noqa: S101 - opened with PIPE above
+def _start(
+    arguments: Sequence[str], cwd: Path, environment: Mapping[str, str] | None, *, stderr: int | IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Start a program with unbuffered pipes in a session of its own, so that all it starts can be ended with it."""
+    program = Path(arguments[0]).name
+    try:
+        return subprocess.Popen(
+            list(arguments),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            cwd=cwd,
+            env=child_environment(environment),
+            start_new_session=True,
+            bufsize=0,
+        )
+    except OSError as error:
+        raise ToolError(f"{program} could not be started: {error.strerror}") from error
+
+
+def _converse(
+    child: subprocess.Popen[bytes], request: bytes, deadline: float, output_limit: int
+) -> tuple[bytes, bytes]:
+    """Feed and drain a child's pipes at once in one thread, then wait for its end.
+
+    One thread, so that nothing can be left blocked in a read when a grandchild keeps a pipe open.
+    """
+    assert child.stdin is not None  # noqa: S101 - opened with PIPE in `_start`
     assert child.stdout is not None  # noqa: S101
     assert child.stderr is not None  # noqa: S101
-
-    def read_stdout(pipe: IO[bytes]) -> None:
-        chunks: list[bytes] = []
-        size = 0
-        while chunk := pipe.read(_CHUNK):
-            size += len(chunk)
-            if size > output_limit:
-                collected.failure = f"printed more than {output_limit} bytes"
-                _kill(child)
-                return
-            chunks.append(chunk)
-        collected.stdout = b"".join(chunks)
-
-    def read_stderr(pipe: IO[bytes]) -> None:
-        kept = b""
-        while chunk := pipe.read(_CHUNK):
-            kept = (kept + chunk)[-_STDERR_LIMIT:]
-        collected.stderr = kept
-
-    def write_stdin(pipe: IO[bytes]) -> None:
-        with contextlib.suppress(BrokenPipeError), pipe:
-            pipe.write(stdin)
-
-    workers = [
-        threading.Thread(target=read_stdout, args=(child.stdout,), daemon=True),
-        threading.Thread(target=read_stderr, args=(child.stderr,), daemon=True),
-        threading.Thread(target=write_stdin, args=(child.stdin,), daemon=True),
-    ]
-    for worker in workers:
-        worker.start()
+    stdout: list[bytes] = []
+    size, stderr, rest = 0, b"", memoryview(request)
+    with selectors.DefaultSelector() as selector:
+        _watch(selector, child.stdout, selectors.EVENT_READ)
+        _watch(selector, child.stderr, selectors.EVENT_READ)
+        _watch(selector, child.stdin, selectors.EVENT_WRITE)
+        while selector.get_map():
+            for key, _ in selector.select(_remaining(deadline)):
+                if key.fileobj is child.stdin:
+                    rest = rest[_write(child.stdin, rest) :]
+                    if not rest:
+                        selector.unregister(child.stdin)
+                        child.stdin.close()
+                    continue
+                chunk = os.read(key.fd, _CHUNK)
+                if not chunk:
+                    selector.unregister(key.fileobj)
+                elif key.fileobj is child.stderr:
+                    stderr = (stderr + chunk)[-_STDERR_LIMIT:]
+                else:
+                    size += len(chunk)
+                    stdout.append(chunk)
+                    if size > output_limit:
+                        raise _LimitError(late=False)
     try:
-        child.wait(timeout)
+        child.wait(_remaining(deadline))
     except subprocess.TimeoutExpired:
-        collected.failure = f"took longer than {timeout:g} seconds"
-        _kill(child)
-        child.wait()
-    for worker in workers:
-        worker.join()
-    return collected
+        raise _LimitError(late=True) from None
+    return b"".join(stdout), stderr
+
+
+def _watch(selector: selectors.BaseSelector, pipe: IO[bytes], event: int) -> None:
+    os.set_blocking(pipe.fileno(), False)
+    selector.register(pipe, event)
+
+
+def _remaining(deadline: float) -> float:
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise _LimitError(late=True)
+    return seconds
+
+
+def _write(pipe: IO[bytes], data: memoryview) -> int:
+    """Write what the pipe takes; a child that no longer reads has simply read enough."""
+    try:
+        return os.write(pipe.fileno(), data[:_CHUNK]) if data else 0
+    except BrokenPipeError:
+        return len(data)
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
-    """Kill a child and everything it started, so that no grandchild keeps the pipes open."""
+    """End a child that has not been waited for, and everything in its session's group, and wait for it.
+
+    Only then: once it was waited for, its number may belong to somebody else.
+    """
+    if child.returncode is not None:
+        return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
 
 
 class Coprocess:
-    """A program that answers requests for as long as it is open: `git cat-file --batch`.
+    """A program that answers requests for as long as it is open: `git cat-file --batch-command`.
+
+    Args:
+        arguments: Absolute program path and its arguments.
+        cwd: Working directory; a private one.
+        environment: Added to `child_environment()`.
+        lifetime: Seconds after which it is killed, so that a stuck program does not hold the gate for ever.
 
     Raises:
         ToolError: From every method, when the program is gone or its stream ends early.
     """
 
-    def __init__(self, arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        environment: Mapping[str, str] | None = None,
+        lifetime: float = 900.0,
+    ) -> None:
         self._program = Path(arguments[0]).name
+        # A file, not a pipe: nobody reads it until the program is gone.
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         try:
-            self._child = subprocess.Popen(
-                list(arguments),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                cwd=cwd,
-                env=child_environment(environment),
-                start_new_session=True,
-                bufsize=1 << 20,
-            )
-        except OSError as error:
-            raise ToolError(f"{self._program} could not be started: {error.strerror}") from error
+            self._child = _start(arguments, cwd, environment, stderr=self._stderr)
+        except BaseException:
+            self._stderr.close()
+            raise
+        assert self._child.stdin is not None  # noqa: S101 - opened with PIPE in `_start`
+        assert self._child.stdout is not None  # noqa: S101
+        self._input = self._child.stdin
+        self._output = io.BufferedReader(cast("io.RawIOBase", self._child.stdout), _COPROCESS_BUFFER)
+        self._deadline = threading.Timer(lifetime, self._expire)
+        self._deadline.daemon = True
+        self._deadline.start()
 
     def __enter__(self) -> Self:
         return self
@@ -204,43 +261,64 @@ class Coprocess:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def pid(self) -> int:
+        """Process number."""
+        return self._child.pid
+
     def send(self, request: bytes) -> None:
-        """Write a request and flush it."""
-        assert self._child.stdin is not None  # noqa: S101 - opened with PIPE
+        """Write a request. More than a pipe holds (4 KiB at worst) may block for ever while answers wait to be read."""
+        rest = memoryview(request)
         try:
-            self._child.stdin.write(request)
-            self._child.stdin.flush()
+            while rest:
+                rest = rest[os.write(self._input.fileno(), rest) :]
         except (OSError, ValueError) as error:
             raise self._gone() from error
 
     def read_line(self) -> bytes:
-        """One line without its newline."""
-        assert self._child.stdout is not None  # noqa: S101 - opened with PIPE
-        line = self._child.stdout.readline()
+        """One line without its newline; at most 64 KiB."""
+        line = self._read(lambda: self._output.readline(_CHUNK))
         if not line.endswith(b"\n"):
             raise self._gone()
         return line[:-1]
 
     def read_exactly(self, size: int) -> bytes:
         """That many bytes."""
-        assert self._child.stdout is not None  # noqa: S101 - opened with PIPE
-        data = self._child.stdout.read(size)
+        data = self._read(lambda: self._output.read(size))
         if len(data) != size:
             raise self._gone()
         return data
 
     def close(self) -> None:
         """End the program; its exit code no longer matters, as every answer was read in full."""
-        with contextlib.suppress(OSError):
-            if self._child.stdin is not None:
-                self._child.stdin.close()
-        if self._child.stdout is not None:
-            self._child.stdout.close()
+        self._deadline.cancel()
+        _kill(self._child)
+        self._input.close()
+        self._output.close()
+        self._stderr.close()
+
+    def _read(self, read: Callable[[], bytes]) -> bytes:
         try:
-            self._child.wait(5)
-        except subprocess.TimeoutExpired:
-            _kill(self._child)
-            self._child.wait()
+            return read()
+        except (OSError, ValueError) as error:
+            raise self._gone() from error
+
+    def _expire(self) -> None:
+        # Not `_kill`: only close(), in the owner's thread, waits for the child, so its number is still its own here.
+        if self._child.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._child.pid, signal.SIGKILL)
 
     def _gone(self) -> ToolError:
-        return ToolError(f"{self._program} ended before it answered")
+        """What to say of a program that no longer answers; it is ended here, as its stream is of no more use."""
+        if self._stderr.closed:
+            return ToolError(f"{self._program} was closed")
+        self._deadline.cancel()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(1)  # it may still be writing why
+        _kill(self._child)
+        self._stderr.seek(0)
+        ended = Completed(self._program, self._child.returncode, b"", self._stderr.read(_STDERR_LIMIT))
+        if ended.returncode == -signal.SIGKILL:
+            return ToolError(f"{self._program} was killed before it answered")
+        return ToolError(f"{self._program} ended before it answered: {ended.complaint}")
