@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -111,12 +112,12 @@ class Finding:
     @property
     def fingerprint(self) -> str:
         """Stable name of the finding: 32 hex digits over rule, object, field, and the file where there is no object."""
+        place: object = self.location.path if self.location is not None else ""
         if self.resource is not None:
-            place = "\0".join(self.resource.identity)
-        else:
-            place = self.location.path if self.location is not None else ""
+            place = self.resource.identity
         field = self.stable_field or format_field_path(self.field)
-        text = f"{self.rule}\0{place}\0{field}\0{self.discriminator}"
+        # repr() quotes every part, so that no crafted name can read like another finding's.
+        text = repr((self.rule, place, field, self.discriminator))
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
@@ -141,10 +142,13 @@ def stable_field(data: Mapping[str, Any], path: FieldPath) -> str:
     return "".join(text)
 
 
+_PLAIN_NAME = re.compile(r"[\w./:-]+\Z")
+
+
 def _item_name(item: Any, index: int) -> str:
     if isinstance(item, Mapping):
         for key in ("name", "key", "containerPort", "port", "mountPath", "type", "ip"):
             value = item.get(key)
             if isinstance(value, str | int) and value != "":
-                return f"{key}={value}"
+                return f"{key}={value if _PLAIN_NAME.match(str(value)) else repr(value)}"
     return str(index)

@@ -59,6 +59,7 @@ class Settings:
         severities: Rule id to the weight it has here; None switches the rule off.
         limits: What is too large to read.
         render_seconds: Seconds that one render may take.
+        known_rules: Rule ids that a settings file may name.
     """
 
     kubernetes_versions: tuple[str, ...] = ()
@@ -68,6 +69,7 @@ class Settings:
     severities: Mapping[str, Severity | None] = field(default_factory=lambda: MappingProxyType({}))
     limits: YamlLimits = field(default_factory=YamlLimits)
     render_seconds: int = 120
+    known_rules: frozenset[str] = frozenset()
 
 
 def load_settings(tree: Tree, rule_ids: Iterable[str]) -> Settings:
@@ -81,7 +83,7 @@ def load_settings(tree: Tree, rule_ids: Iterable[str]) -> Settings:
         SettingsError: Not valid; says where and what is allowed.
     """
     if SETTINGS_PATH not in tree.entries:
-        return Settings()
+        return Settings(known_rules=frozenset(rule_ids))
     return parse_settings(tree.read(SETTINGS_PATH), SETTINGS_PATH, rule_ids)
 
 
@@ -110,10 +112,10 @@ def parse_settings(data: bytes, name: str, rule_ids: Iterable[str]) -> Settings:
         if any(part in {"", "..", "."} for part in source["path"].rstrip("/").split("/")) and source["path"] != ".":
             message = f"{source['path']!r} must be a path inside the repository, without '..' or empty parts"
             raise _error(name, document, ("sources", index, "path"), message)
-    return _settings(value)
+    return _settings(value, known)
 
 
-def _settings(value: Mapping[str, Any]) -> Settings:
+def _settings(value: Mapping[str, Any], known_rules: frozenset[str]) -> Settings:
     limits = value.get("limits", {})
     defaults = YamlLimits()
     unknown_groups = value.get("schema", {}).get("allowUnknownGroups")
@@ -133,7 +135,8 @@ def _settings(value: Mapping[str, Any]) -> Settings:
             documents=limits.get("documents", defaults.documents),
             depth=limits.get("depth", defaults.depth),
         ),
-        render_seconds=limits.get("renderSeconds", Settings.render_seconds),
+        render_seconds=limits.get("renderSeconds", 120),
+        known_rules=known_rules,
     )
 
 
@@ -157,14 +160,14 @@ def _schema_errors(value: object) -> list[ValidationError]:
     return sorted(Draft202012Validator(schema).iter_errors(value), key=lambda error: list(map(str, error.path)))
 
 
-def _explain(errors: list[ValidationError]) -> tuple[FieldPath, str]:
+def _explain(errors: list[ValidationError]) -> tuple[FieldPath, str]:  # noqa: PLR0911 - one sentence for each kind
     """The first error as a field and a sentence that names the allowed values."""
     error = errors[0]
     path: FieldPath = tuple(error.absolute_path)
     field_name = format_field_path(path) or "the file"
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         allowed = sorted(error.schema.get("properties", {}))
-        wrong = sorted(set(error.instance) - set(allowed))[0]
+        wrong = min(set(error.instance) - set(allowed))
         hint = _did_you_mean(wrong, allowed) or f"; allowed are {', '.join(allowed)}"
         return (*path, wrong), f"{wrong!r} is not a setting{hint}"
     if error.validator == "enum":
@@ -173,7 +176,7 @@ def _explain(errors: list[ValidationError]) -> tuple[FieldPath, str]:
     if error.validator == "const":
         return path, f"{field_name} is {error.instance!r}; this gitgate reads {error.validator_value!r}"
     if error.validator == "required":
-        missing = sorted(set(error.validator_value) - set(error.instance))[0]
+        missing = min(set(error.validator_value) - set(error.instance))
         return path, f"{field_name} lacks {missing!r}"
     if error.validator == "type" and isinstance(error.instance, int | float) and path[:1] == ("kubernetesVersions",):
         return path, f'{field_name} is the number {error.instance}; put the version in quotes, as in "1.30"'
