@@ -10,9 +10,9 @@ _NAMES = "https://kubernetes.io/docs/concepts/overview/working-with-objects/name
 RULES: tuple[Rule, ...] = (
     Rule(
         id="schema/hidden-list",
-        title="An object with `items` that is no list",
+        title="A list that does not look like one",
         severity=Severity.ERROR,
-        what="An object has a top-level `items`, but its kind does not end in `List`.",
+        what="An object has a top-level `items` but its kind does not end in `List`, or lists are nested too deep.",
         why=(
             "kubectl and Argo CD take any object with `items` apart and apply the items. A reviewer sees one "
             "harmless object; the cluster gets those inside it."
@@ -40,9 +40,7 @@ kind: ServiceAccount
 metadata:
   name: visible
 """,
-        references=(
-            "https://github.com/kubernetes/apimachinery/blob/master/pkg/apis/meta/v1/unstructured/unstructured.go",
-        ),
+        references=("https://github.com/kubernetes/apimachinery/blob/master/pkg/apis/meta/v1/unstructured/helpers.go",),
     ),
     Rule(
         id="schema/missing-kind",
@@ -72,7 +70,7 @@ data:
         id="schema/missing-api-version",
         title="An object without an API version",
         severity=Severity.ERROR,
-        what="The document has a `kind` but no `apiVersion`, or one that is not of the form `group/version`.",
+        what="The document has a `kind` but no `apiVersion`, or one that is not of the form `v1` or `apps/v1`.",
         why="The API server cannot tell which API is meant; the agent fails on the object.",
         remedy="Write the `apiVersion`; `kubectl api-resources` lists those of a cluster.",
         bad="""\
@@ -116,7 +114,7 @@ metadata:
         id="schema/non-ascii-name",
         title="A name with letters that look like others",
         severity=Severity.ERROR,
-        what="`apiVersion`, `kind` or a name holds a character outside of ASCII, or white space at its ends.",
+        what="`apiVersion`, `kind`, a name or a namespace holds a space or a character outside of ASCII.",
         why=(
             "Kubernetes has no such names. A Cyrillic letter in `kind` makes another kind of what looks like a "
             "Deployment, which rules over Deployments then do not see."
@@ -140,7 +138,7 @@ metadata:
         id="schema/duplicate-object",
         title="The same object twice",
         severity=Severity.ERROR,
-        what="Two documents of one source describe an object of the same group, kind, namespace and name.",
+        what="One file or source describes two objects of the same group, kind, namespace and name.",
         why=(
             "Both are applied, one after the other: the last one wins, or the object changes back and forth with "
             "every synchronisation. Argo CD warns, kustomize fails."

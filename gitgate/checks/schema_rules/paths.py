@@ -73,8 +73,8 @@ RULES: tuple[Rule, ...] = (
         severity=Severity.ERROR,
         what="A symbolic link points to an absolute path or, through `..`, out of the repository.",
         why=(
-            "The agent would read a file of its own machine, among them credentials. Argo CD and Flux had such holes "
-            "and now refuse the link, so the application no longer synchronises."
+            "The agent would read a file of its own machine, among them credentials. Argo CD had such a hole and now "
+            "refuses the whole repository, so that nothing is synchronised any more."
         ),
         remedy="Replace the link by the file, or let it point to a relative path inside the repository.",
         references=("https://nvd.nist.gov/vuln/detail/CVE-2022-31036",),

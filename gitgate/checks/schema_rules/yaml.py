@@ -70,10 +70,10 @@ data:
         id="schema/yaml-merge-order",
         title="A merge key after other keys",
         severity=Severity.ERROR,
-        what="A merge key `<<` stands below keys of the same mapping, or more than once in it.",
+        what="A merge key `<<` stands below a key that the merged mapping has too.",
         why=(
-            "The YAML type says that keys of the mapping itself win. The Go reader that kubectl uses lets the later "
-            "one win, so `<<` at the end replaces what is written above it."
+            "YAML lets the keys of the mapping itself win, and so does kustomize. The reader of kubectl and Argo CD "
+            "goes from top to bottom, so that `<<` replaces what is written above it."
         ),
         remedy="Move `<<` to the top of the mapping, or write the keys out.",
         bad="""\
@@ -127,6 +127,31 @@ data:
   released: "2024-01-01"
 """,
         references=("https://yaml.org/type/bool.html", _YAML_SPEC + "#103-core-schema", _GO_YAML),
+    ),
+    Rule(
+        id="schema/yaml-alias",
+        title="An alias that stands for nothing",
+        severity=Severity.ERROR,
+        what="An alias names an anchor that is not defined above it in the same document, or that contains the alias.",
+        why="No reader can give the document a value; the agent stops at this file.",
+        remedy="Define the anchor first, or write the value out; put text that starts with `*` in quotes.",
+        bad="""\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: web
+data:
+  pattern: *.example.com
+""",
+        good="""\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: web
+data:
+  pattern: "*.example.com"
+""",
+        references=(_YAML_SPEC + "#71-alias-nodes",),
     ),
     Rule(
         id="schema/yaml-custom-tag",
@@ -235,9 +260,12 @@ data:
     ),
     Rule(
         id="schema/yaml-invalid-value",
-        title="YAML that has no JSON value",
+        title="A value that Kubernetes cannot hold",
         severity=Severity.ERROR,
-        what="A value or a key cannot be turned into JSON: infinity, not-a-number, or a mapping used as a key.",
+        what=(
+            "A value or key has no place in JSON, such as infinity or a mapping as a key, or it is not of the type "
+            "that its tag says."
+        ),
         why="The API server takes JSON. The agent cannot send this document, and its synchronisation fails.",
         remedy="Write a value that JSON has; put it in quotes when text is meant.",
         bad="""\
