@@ -124,7 +124,36 @@ resources:
             "without plugins, so the render also fails there."
         ),
         remedy="Use built-in generators and transformers, or commit what the function produces.",
-        references=("https://kubectl.docs.kubernetes.io/guides/extending_kustomize/",),
+        bad="""\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+  - deployment.yaml
+generators:
+  - |-
+    apiVersion: example.com/v1
+    kind: Generator
+    metadata:
+      name: settings
+      annotations:
+        config.kubernetes.io/function: |
+          exec:
+            path: ./generate.sh
+""",
+        good="""\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+  - deployment.yaml
+configMapGenerator:
+  - name: settings
+    literals:
+      - mode=safe
+""",
+        references=(
+            "https://kubectl.docs.kubernetes.io/guides/extending_kustomize/",
+            "https://kubectl.docs.kubernetes.io/guides/extending_kustomize/exec_krm_functions",
+        ),
     ),
     Rule(
         id="schema/kustomize-helm",
