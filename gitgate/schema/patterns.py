@@ -1,6 +1,6 @@
 """Go regular expressions, as CustomResourceDefinitions use them, in the dialect of the validator's linear-time engine.
 
-The API server compiles `pattern` with Go's `regexp` (k8s.io/apiextensions-apiserver/pkg/apiserver/schema/validation.go);
+The API server compiles `pattern` with Go's `regexp` (apiextensions-apiserver/pkg/apiserver/schema/validation.go);
 the validator reads it as ECMA 262 and runs it on Rust's `regex`, which like Go's engine has no backtracking: `(a+)+$`
 costs time linear in the text. Both lack look-around and back-references; they differ in spelling, which is what this
 module translates. What it cannot translate is refused, never guessed.
