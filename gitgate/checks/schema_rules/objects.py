@@ -60,6 +60,15 @@ metadata:
         references=(_API,),
     ),
     Rule(
+        id="schema/rejected-kind",
+        title="A kind that the settings reject",
+        severity=Severity.ERROR,
+        what="The kind is listed under `schema.rejectKinds` in .gitgate/settings.yaml of the base.",
+        why="Whoever owns the settings does not want objects of this kind here, whatever is in them.",
+        remedy="Use another kind, or have the owners of the settings remove it from the list first.",
+        references=("https://github.com/yannh/kubeconform#usage",),
+    ),
+    Rule(
         id="schema/removed-kind",
         title="An API that Kubernetes no longer serves",
         severity=Severity.ERROR,
