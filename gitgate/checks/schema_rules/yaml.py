@@ -134,14 +134,14 @@ data:
         severity=Severity.ERROR,
         what="An alias names an anchor that is not defined above it in the same document, or that contains the alias.",
         why="No reader can give the document a value; the agent stops at this file.",
-        remedy="Define the anchor first, or write the value out; put text that starts with `*` in quotes.",
+        remedy="Define the anchor first, or write the value out; put text that begins with `*` in quotes.",
         bad="""\
 apiVersion: v1
 kind: ConfigMap
 metadata:
   name: web
 data:
-  pattern: *.example.com
+  mode: *shared
 """,
         good="""\
 apiVersion: v1
@@ -149,7 +149,7 @@ kind: ConfigMap
 metadata:
   name: web
 data:
-  pattern: "*.example.com"
+  mode: safe
 """,
         references=(_YAML_SPEC + "#71-alias-nodes",),
     ),
