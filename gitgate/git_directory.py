@@ -7,6 +7,7 @@ name of another ref, or it is an error.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -184,17 +185,22 @@ def _read_small(path: Path, limit: int) -> bytes | None:
     """A regular file of at most `limit` bytes; None when there is none of that name."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            return None
         raise _unreadable(path, error) from error
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - from a descriptor
+    try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):  # `refs/heads/feature` where only `refs/heads/feature/one` exists
             return None
         if not stat.S_ISREG(mode):
             raise RepositoryError(f"{path.name} in the git directory is no regular file")
-        data = file.read(limit + 1)
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    finally:
+        os.close(descriptor)
     if len(data) > limit:
         raise RepositoryError(f"{path.name} in the git directory has more than {limit} bytes")
     return data

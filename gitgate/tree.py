@@ -231,11 +231,14 @@ class DirectoryTree:
     def _read_file(self, path: str) -> bytes:
         # Without O_NONBLOCK, opening a FIFO waits for somebody to write; O_NOFOLLOW: it was a file when listed.
         descriptor = os.open(self._root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - from a descriptor
+        try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise RepositoryError(f"{path} is neither a file, a directory nor a symbolic link")
-            data = file.read(MAX_BLOB_BYTES + 1)
+            with open(descriptor, "rb", closefd=False) as file:
+                data = file.read(MAX_BLOB_BYTES + 1)
+        finally:
+            os.close(descriptor)
         if len(data) > MAX_BLOB_BYTES:
             raise too_large(path, status.st_size)
         return data
