@@ -25,10 +25,10 @@ _INVISIBLE: Final = re.compile(
 # `##[command]` anywhere in a line is a command to the GitHub runner (actions/runner, ActionCommand.cs, `TryParse`),
 # `##vso[…]` to Azure Pipelines, `##teamcity[…]` to TeamCity.
 _LOG_COMMAND: Final = re.compile(r"#(?=#\w*\[)")
-# Words that are prose beyond doubt: letters, and punctuation around them. Not among them: anything in which GitHub
-# might find a mention, an issue, a URL, an e-mail address, an emoji or (seven or more hex digits) a commit.
+# Words that are prose beyond doubt: letters or a number, and punctuation around them. Not among them: anything in
+# which GitHub might find a mention, an issue, a URL, an e-mail address, an emoji or (from seven hex digits) a commit.
 _PROSE: Final = re.compile(
-    r"[(]?(?![0-9a-f]{7})[A-Za-z]+(?:['-][A-Za-z]+)*[.,;:!?]?[)]?[.,;]?|[0-9]{1,4}[.,;:]?",
+    r"[(]?(?![0-9a-f]{7})[A-Za-z]+(?:['-][A-Za-z]+)*[.,;:!?]?[)]?[.,;]?|[0-9]{1,4}(?:[.][0-9]{1,3}){0,2}[.,;:]?",
 )
 _SHORT_ESCAPES: Final = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 

@@ -153,12 +153,13 @@ def _item(finding: Finding, report: Report) -> str:
             if text
         ),
     ]
+    text = "<br>".join(line for line in lines if line)
     remedy = remedy_of(finding, report)
-    if remedy:
-        lines.append(f"fix: {html_prose(remedy)}")
+    fix = f"fix: {html_prose(remedy)}" if remedy else ""
     excerpt = finding.location.excerpt if finding.location is not None else None
-    shown = f"\n<pre>{html_code(excerpt)}</pre>" if excerpt and excerpt.strip() else ""
-    return f"<li>{'<br>'.join(line for line in lines if line)}{shown}</li>\n"
+    if excerpt and excerpt.strip():
+        return f"<li>{text}\n<pre>{html_code(excerpt)}</pre>\n{fix}</li>\n"
+    return f"<li>{text}{'<br>' if fix else ''}{fix}</li>\n"
 
 
 def _short_item(finding: Finding) -> str:

@@ -63,11 +63,11 @@ def _lines(report: Report, width: int, *, verbose: bool) -> Iterator[Line]:
     unjudged = unjudged_sentence(tally(report))
     if unjudged:
         yield from wrapped(unjudged, width, first=(), indent=2)
-    # The last two lines are not wrapped: they are what people grep for, and what CI shows of a log.
-    yield (span(looked_at(report), "dim"),)
+    yield from wrapped(looked_at(report), width, first=(), indent=2, style="dim")
     reason = why_undetermined(report)
-    words = f": {reason}; {outcome(report)}" if reason else f": {outcome(report)}"
-    yield Span(report.verdict.value, _VERDICT_STYLES[report.verdict]), span(f"{words} ({compared(report.change)})")
+    words = f"{reason}; {outcome(report)}" if reason else outcome(report)
+    first = (Span(report.verdict.value, _VERDICT_STYLES[report.verdict]), Span(": "))
+    yield from wrapped(f"{words} ({compared(report.change)})", width, first=first, indent=2)
 
 
 def _new(report: Report, findings: list[Finding], width: int) -> Iterator[Line]:
@@ -91,9 +91,7 @@ def _new(report: Report, findings: list[Finding], width: int) -> Iterator[Line]:
 
 def _block(finding: Finding, remedy: str, width: int) -> Iterator[Line]:
     yield from _headline(finding, width)
-    subject = _subject(finding)
-    if subject:
-        yield (Span("  "), span(subject, "cyan"))
+    yield from _subject(finding, width)
     yield from _excerpt(finding, width)
     if remedy:
         first = (Span("  "), Span("fix: ", "green"))
@@ -117,14 +115,26 @@ def _headline(finding: Finding, width: int) -> Iterator[Line]:
     yield from wrapped(message, width, first=(Span("  "),), indent=2)
 
 
-def _subject(finding: Finding) -> str:
-    """The object, the field in it, and the Kubernetes versions in which it holds; cut only when absurdly long."""
+def _subject(finding: Finding, width: int) -> Iterator[Line]:
+    """The object, the field in it, and the Kubernetes versions in which it holds.
+
+    None of them is broken; what does not fit goes on a line of its own. Only an absurdly long one is cut.
+    """
     parts = [str(finding.resource)] if finding.resource is not None else []
     if finding.field:
         parts.append(format_field_path(finding.field))
     if finding.versions:
         parts.append(f"(Kubernetes {', '.join(finding.versions)})")
-    return clipped("  ".join(parts), _MESSAGE_LIMIT)
+    line = ""
+    for part in parts:
+        text = log_safe(clipped(part, _MESSAGE_LIMIT))
+        if line and 4 + cells(line) + cells(text) > width:
+            yield Span("  "), span(line, "cyan")
+            line = text
+        else:
+            line = f"{line}  {text}" if line else text
+    if line:
+        yield Span("  "), span(line, "cyan")
 
 
 def _excerpt(finding: Finding, width: int) -> Iterator[Line]:

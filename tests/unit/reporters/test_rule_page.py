@@ -1,0 +1,28 @@
+"""A rule's page has one shape, whoever prints it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gitgate.reporters.rule_page import render_index, render_rule
+from tests.support.golden import assert_golden
+from tests.support.reports import RULES, UNKNOWN_FIELD, WRONG_TYPE
+from tests.support.web_page import page_of
+
+
+def test_page_of_a_rule():
+    assert_golden("rule-page.md", render_rule(UNKNOWN_FIELD))
+
+
+def test_index_of_all_rules():
+    assert_golden("rule-index.md", render_index(RULES.values()))
+
+
+def test_sections_without_content_are_left_out():
+    assert "## Example" not in render_rule(WRONG_TYPE)
+    assert "## References" not in render_rule(WRONG_TYPE)
+
+
+def test_example_with_a_fence_inside_stays_one_block():
+    page = page_of(render_rule(replace(UNKNOWN_FIELD, bad="a: |\n  ```\n  # not a heading\n  ```\n", good="")))
+    assert page.code[-1] == "a: |\n  ```\n  # not a heading\n  ```\n"
