@@ -194,8 +194,15 @@ class SchemaCatalog:
         return SchemaCatalog(self.version, kinds, self._types)
 
     def find(self, group: str, version: str, kind: str) -> KindSchema | None:
-        """The schema of a kind; None when this catalog does not know it."""
-        return self._kinds.get((group, version, kind))
+        """The schema of a kind; None when this catalog does not know it.
+
+        Files of converted schemas spell the kind in lower case, as a catalogue's file names do.
+        """
+        found = self._kinds.get((group, version, kind))
+        if found is not None:
+            return found
+        converted = self._kinds.get((group, version, kind.lower()))
+        return converted if converted is not None and converted.custom is not None and converted.custom.open else None
 
     def versions(self, group: str, kind: str) -> tuple[str, ...]:
         """The API versions in which a kind is known, sorted."""

@@ -270,6 +270,9 @@ class _Converter:
         if node.get("x-kubernetes-int-or-string") is True:
             types = ["integer", "string"]
             schema["minimum"], schema["maximum"] = _INT64_BOUNDS
+        elif self._lenient and isinstance(kind, list) and kind and all(name in (*TYPES, "null") for name in kind):
+            schema["type"] = kind
+            return
         elif isinstance(kind, str) and kind in TYPES:
             types = [kind]
             if kind == "integer":
@@ -300,7 +303,7 @@ class _Converter:
             schema["additionalProperties"] = self._structural(others, (*path, "additionalProperties"), depth + 1)
         elif others not in (None, True, False):
             self._refuse((*path, "additionalProperties"), "must be a schema or a boolean")
-        elif others is not True and not self._lenient and _is_closed(node):
+        elif others is False or (others is None and not self._lenient and _is_closed(node)):
             schema["additionalProperties"] = False
 
     def _items(self, schema: Schema, node: Schema, path: FieldPath, depth: int) -> None:
