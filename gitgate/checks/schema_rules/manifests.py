@@ -177,12 +177,26 @@ data:
         references=(_NAMES,),
     ),
     Rule(
+        id="schema/chart-not-rendered",
+        title="A Helm chart that nothing renders",
+        severity=Severity.ERROR,
+        what="The tree holds a Helm chart whose templates become objects only when somebody renders them.",
+        why=(
+            "gitgate does not render charts, so nothing is known of the objects that an agent would make of this one."
+        ),
+        remedy=(
+            "Commit what `helm template` prints instead; or list the chart under `exclude`, or give this rule another "
+            "weight under `rules`, in .gitgate/settings.yaml."
+        ),
+        references=("https://helm.sh/docs/topics/charts/", "https://helm.sh/docs/helm/helm_template/"),
+    ),
+    Rule(
         id="schema/unreferenced-manifest",
         title="A manifest that no kustomization uses",
         severity=Severity.NOTE,
-        what="A manifest lies below a kustomization's directory, but no kustomization of the repository reads it.",
-        why="An agent that applies the kustomization never applies this file; the change may have no effect.",
-        remedy="List it under `resources` of the kustomization, or delete it.",
+        what="A manifest lies beside a kustomization that does not name it, or a component is used by nothing.",
+        why="An agent that applies the kustomization never applies this file, so it was not judged either.",
+        remedy="List it under `resources` or `components` of a kustomization, or delete it.",
         references=("https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/resource/",),
     ),
 )

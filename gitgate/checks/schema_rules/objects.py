@@ -255,12 +255,15 @@ spec:
     ),
     Rule(
         id="schema/null-value",
-        title="A field set to null",
+        title="A null where a value belongs",
         severity=Severity.ERROR,
-        what="A field is present without a value, which in YAML is null, where its schema takes none.",
+        what=(
+            "A list has an empty item, or a field of a custom resource has no value although its definition does not "
+            "say `nullable`. A key with nothing behind it is null in YAML."
+        ),
         why=(
-            "The API server treats it as absent, as a default or as an error, depending on the field; an agent may "
-            "then see a difference forever. Often the lines below have the wrong indentation."
+            "The API server refuses the empty item, and server-side apply the field. Often the lines below have the "
+            "wrong indentation, so that what they say is lost as well."
         ),
         remedy="Give the field a value, indent what belongs below it, or delete it.",
         bad="""\

@@ -21,8 +21,8 @@ RULES: tuple[Rule, ...] = (
         title="A path that a checkout cannot or must not write",
         severity=Severity.ERROR,
         what=(
-            "A path has a part such as `..` or `.git`, a spelling of `.git` that a file system takes for the same, "
-            "a backslash, or is too long."
+            "A path has a part such as `..` or `.git`, or one that a file system takes for `.git`, has a backslash or "
+            "an ending that Windows drops, or is too long."
         ),
         why=(
             "Git refuses to check out such a tree, so the agent stops; a tool that does write it can be made to "
@@ -71,7 +71,7 @@ RULES: tuple[Rule, ...] = (
         id="schema/symlink-escape",
         title="A symbolic link that leaves the repository",
         severity=Severity.ERROR,
-        what="A symbolic link points to an absolute path or, through `..`, out of the repository.",
+        what="A symbolic link points to an absolute path, through `..` out of the repository, or into a submodule.",
         why=(
             "The agent would read a file of its own machine, among them credentials. Argo CD had such a hole and now "
             "refuses the whole repository, so that nothing is synchronised any more."
