@@ -197,6 +197,21 @@ data:
         what="A manifest lies beside a kustomization that does not name it, or a component is used by nothing.",
         why="An agent that applies the kustomization never applies this file, so it was not judged either.",
         remedy="List it under `resources` or `components` of a kustomization, or delete it.",
+        bad="""\
+# There is a service.yaml beside this file.
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+  - deployment.yaml
+""",
+        good="""\
+# There is a service.yaml beside this file.
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+  - deployment.yaml
+  - service.yaml
+""",
         references=("https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/resource/",),
     ),
 )

@@ -63,9 +63,27 @@ metadata:
         id="schema/rejected-kind",
         title="A kind that the settings reject",
         severity=Severity.ERROR,
-        what="The kind is listed under `schema.rejectKinds` in .gitgate/settings.yaml of the base.",
+        what="The kind is listed under `schema.rejectKinds` in .gitgate/settings.yaml, or was given as `--reject`.",
         why="Whoever owns the settings does not want objects of this kind here, whatever is in them.",
         remedy="Use another kind, or have the owners of the settings remove it from the list first.",
+        bad="""\
+# With --reject Secret
+apiVersion: v1
+kind: Secret
+metadata:
+  name: web
+stringData:
+  token: in plain sight
+""",
+        good="""\
+# With --reject Secret
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: web
+data:
+  tokenPath: /run/secrets/token
+""",
         references=("https://github.com/yannh/kubeconform#usage",),
     ),
     Rule(
