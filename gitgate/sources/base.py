@@ -1,0 +1,122 @@
+"""What every source is: something that turns a part of a tree into the objects an agent would apply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+from gitgate.location import Location, format_field_path
+from gitgate.proposal import Coverage, Problem
+from gitgate.resource import Resource
+from gitgate.settings import Settings, SourceSetting
+from gitgate.sources.documents import DocumentReader
+from gitgate.sources.kustomize_build import KustomizeBuilder
+from gitgate.tree import Tree
+from gitgate.yaml_document import YamlProblem
+
+MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
+"""What kubectl, Argo CD and Flux read when they are given a directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What one source makes of a tree.
+
+    Attributes:
+        resources: In a stable order.
+        problems: What keeps something from being judged, or from being read in one way only.
+        files: What became of each file that the source claims; later sources leave those alone.
+    """
+
+    resources: tuple[Resource, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    files: Mapping[str, Coverage] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the rendering of the base tells the rendering of the head.
+
+    A change may bring a kustomization that takes files, or another kustomization, away from the agent's view in
+    gitgate's eyes only: the agent goes on applying what it applied. So what stood on its own in the base is judged on
+    its own in the head, too (ADR 0010).
+
+    Attributes:
+        roots: Directories of kustomizations that were rendered.
+        plain_directories: Directories with files that were judged as they stand.
+        whole_files: Files of the tree that is being rendered that a kustomization takes as objects, not as patches.
+    """
+
+    roots: set[str] = field(default_factory=set)
+    plain_directories: set[str] = field(default_factory=set)
+    whole_files: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceContext:
+    """What sources need beside the tree; one for a whole run, so that base and head share what is read and rendered.
+
+    Attributes:
+        documents: Reads files.
+        builder: Runs kustomize.
+        sources: What settings name; empty means: find what is there.
+        exclude: Globs of files that are no manifests.
+        progress: Told what is being done, never with untrusted text.
+        resource_limit: Objects that one tree may render to.
+        memory: What one rendering leaves for the next.
+    """
+
+    documents: DocumentReader
+    builder: KustomizeBuilder
+    sources: tuple[SourceSetting, ...] = ()
+    exclude: tuple[str, ...] = ()
+    progress: Callable[[str], None] = lambda _: None
+    resource_limit: int = 200_000
+    memory: Memory = field(default_factory=Memory)
+
+    @staticmethod
+    def from_settings(settings: Settings, progress: Callable[[str], None] = lambda _: None) -> SourceContext:
+        """The context that settings ask for."""
+        return SourceContext(
+            documents=DocumentReader(settings.limits),
+            builder=KustomizeBuilder(timeout=float(settings.render_seconds), limits=settings.limits),
+            sources=settings.sources,
+            exclude=settings.exclude,
+            progress=progress,
+        )
+
+
+class Source(Protocol):
+    """A kind of thing that agents apply."""
+
+    @property
+    def name(self) -> str:
+        """What it is called: `plain`, `kustomize`."""
+        ...
+
+    def render(self, tree: Tree, context: SourceContext, claimed: Mapping[str, Coverage]) -> Rendering:
+        """Find its things in a tree and render them; a problem of the content is a `Problem`, never an exception.
+
+        Args:
+            tree: What to render.
+            context: Limits, settings, shared readers.
+            claimed: Files that an earlier source accounts for.
+        """
+        ...
+
+
+def yaml_problem(problem: YamlProblem, path: str, oid: str) -> Problem:
+    """A problem of the YAML reader as a problem of the snapshot.
+
+    What could not be read at all counts as new whenever the file changes; the rest is known by its field.
+    """
+    place = format_field_path(problem.path)
+    return Problem(
+        code=problem.code,
+        message=problem.message,
+        location=Location(path, problem.position),
+        fix=problem.fix,
+        discriminator=oid if problem.fatal else f"{problem.document}:{place}",
+    )

@@ -1,0 +1,299 @@
+"""Kustomizations: found, checked, rendered by the real kustomize, and every object led back to its file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from gitgate.errors import ToolError
+from gitgate.location import Location, Position, Precision
+from gitgate.path_glob import matches_any
+from gitgate.proposal import Coverage, Problem
+from gitgate.resource import Resource
+from gitgate.settings import SourceType
+from gitgate.sources.base import Rendering, SourceContext, yaml_problem
+from gitgate.sources.documents import DocumentReader
+from gitgate.sources.kustomization import ReferenceKind
+from gitgate.sources.kustomize_build import BuildInput, Built, KustomizeBuilder
+from gitgate.sources.kustomize_graph import HARMLESS, Closure, KustomizeGraph, Node
+from gitgate.sources.kustomize_origin import OriginFinder, without_origin
+from gitgate.sources.objects import Locate, duplicate_problems, read_objects
+from gitgate.sources.tree_files import inside
+from gitgate.tree import Tree
+from gitgate.yaml_document import read_yaml
+
+_PARALLEL_BUILDS = 4
+_READ_AS_YAML = (ReferenceKind.RESOURCE, ReferenceKind.FILE, ReferenceKind.COMPONENT, ReferenceKind.PLUGIN)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """What one root came to.
+
+    Attributes:
+        encrypted: Files whose objects SOPS encrypted.
+    """
+
+    resources: tuple[Resource, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    encrypted: frozenset[str] = frozenset()
+    failed: bool = False
+
+
+class KustomizeSource:
+    """Every kustomization that nobody else builds upon, and those that settings name."""
+
+    name = "kustomize"
+
+    def render(self, tree: Tree, context: SourceContext, claimed: Mapping[str, Coverage]) -> Rendering:
+        """See `Source`. Problems of references keep a root from being rendered; nothing of it runs then."""
+        del claimed  # the first source
+        graph = KustomizeGraph(tree, context.documents)
+        context.memory.whole_files = frozenset(
+            path for node in graph.nodes.values() for path, kind in node.files.items() if kind is ReferenceKind.RESOURCE
+        )
+        if not graph.nodes:
+            return Rendering(problems=_missing_sources(graph, context))
+        return _Run(tree, context, graph).render()
+
+
+class _Run:
+    """The rendering of one tree's kustomizations."""
+
+    def __init__(self, tree: Tree, context: SourceContext, graph: KustomizeGraph) -> None:
+        self._tree = tree
+        self._context = context
+        self._documents: DocumentReader = context.documents
+        self._builder: KustomizeBuilder = context.builder
+        self._graph = graph
+        self._closures = {root: graph.closure(root) for root in _roots(graph, context)}
+
+    def render(self) -> Rendering:
+        """Render every root whose references are in order."""
+        self._load()
+        unreadable = self._unreadable_files()
+        broken = {
+            root
+            for root, closure in self._closures.items()
+            if any(self._graph.nodes[directory].problems for directory in closure.nodes)
+            or any(path in unreadable for path in closure.files)
+        }
+        problems = [*_missing_sources(self._graph, self._context), *self._node_problems(), *self._file_problems()]
+        sound = [closure for root, closure in self._closures.items() if root not in broken]
+        missing = self._missing_program(sound)
+        rendered = {} if missing else self._build_all(sound)
+        problems.extend(missing)
+        for outcome in rendered.values():
+            problems.extend(outcome.problems)
+        problems.extend(self._unused_components())
+        self._context.memory.roots.update(self._closures)
+        return Rendering(
+            resources=tuple(resource for outcome in rendered.values() for resource in outcome.resources),
+            problems=tuple(problems),
+            files=MappingProxyType(self._coverage(rendered)),
+        )
+
+    def _load(self) -> None:
+        self._documents.load(self._tree, (path for closure in self._closures.values() for path in closure.files))
+
+    def _yaml_files(self) -> list[str]:
+        """Files that kustomize reads as YAML, beside the kustomizations themselves."""
+        directories = sorted({directory for closure in self._closures.values() for directory in closure.nodes})
+        nodes = [self._graph.nodes[directory] for directory in directories]
+        return sorted({path for node in nodes for path, kind in node.files.items() if kind in _READ_AS_YAML})
+
+    def _unreadable_files(self) -> frozenset[str]:
+        return frozenset(
+            path
+            for path in self._yaml_files()
+            if any(problem.fatal for problem in self._documents.read(self._tree, path).problems)
+            or self._documents.source(self._tree, path) is None
+        )
+
+    def _node_problems(self) -> Iterable[Problem]:
+        """Problems of kustomization files, renewed whenever anything changes that they keep from being judged."""
+        for directory, node in self._graph.nodes.items():
+            state = _digest(closure for closure in self._closures.values() if directory in closure.nodes)
+            for problem in node.problems:
+                yield replace(problem, discriminator=f"{problem.discriminator} {state}")
+
+    def _file_problems(self) -> Iterable[Problem]:
+        for path in self._yaml_files():
+            state = self._documents.state(self._tree, path)
+            for problem in self._documents.read(self._tree, path).problems:
+                if problem.code in HARMLESS:
+                    continue
+                if problem.fatal:
+                    state = _digest(closure for closure in self._closures.values() if path in closure.files)
+                yield yaml_problem(problem, path, state)
+
+    def _missing_program(self, sound: list[Closure]) -> list[Problem]:
+        if not sound:
+            return []
+        try:
+            self._builder.program()
+        except ToolError as error:
+            node = self._graph.nodes[sound[0].root]
+            state = _digest(sound)
+            message = f"{error}, so {len(sound)} kustomizations could not be rendered"
+            location = Location(node.path, None, Precision.FILE)
+            return [
+                Problem(
+                    code="kustomize-missing", message=message, location=location, fix=error.remedy, discriminator=state
+                )
+            ]
+        return []
+
+    def _build_all(self, closures: list[Closure]) -> dict[str, _Rendered]:
+        waiting = [closure for closure in closures if _key(closure) not in self._builder.rendered]
+        inputs = [self._input(closure) for closure in waiting]
+        if waiting:
+            self._context.progress(f"rendering {len(waiting)} kustomizations")
+        with ThreadPoolExecutor(max_workers=_PARALLEL_BUILDS) as executor:
+            for closure, built in zip(waiting, executor.map(self._builder.build, inputs), strict=True):
+                self._builder.rendered[_key(closure)] = self._read(closure, built)
+        return {closure.root: self._builder.rendered[_key(closure)] for closure in closures}
+
+    def _input(self, closure: Closure) -> BuildInput:
+        nodes = [self._graph.nodes[directory] for directory in closure.nodes]
+        named = {path for node in nodes for path in node.files}
+        files = self._documents.files(self._tree)
+        return BuildInput(
+            root=closure.root,
+            root_file=self._graph.nodes[closure.root].path,
+            kustomizations={node.path: node.kustomization.value for node in nodes},
+            files={path: self._documents.source(self._tree, path) or b"" for path in closure.files if path in named},
+            links={path: files.link_target(path) for path in closure.links},
+        )
+
+    def _read(self, closure: Closure, built: Built) -> _Rendered:
+        if built.output is None:
+            return _Rendered(problems=(self._failure(closure, built),), failed=True)
+        file = read_yaml(built.output, self._builder.output_limits)
+        fatal = next((problem for problem in file.problems if problem.fatal), None)
+        if fatal is not None or file.opaque:
+            reason = fatal.message if fatal is not None else file.opaque
+            complaint = f"what kustomize printed cannot be read: {reason}"
+            return _Rendered(problems=(self._failure(closure, Built(None, complaint=complaint)),), failed=True)
+        finder = OriginFinder(self._tree, self._documents, closure, self._graph.nodes)
+        resources: list[Resource] = []
+        problems: list[Problem] = []
+        encrypted: set[str] = set()
+        for document in file.documents:
+            origin = finder.find(document.value)
+            value = without_origin(document.value) if built.origins else document.value
+            location = Location(origin.path, Position(origin.line, 1), Precision.OBJECT)
+            objects = read_objects(value, origin, _always(location))
+            resources.extend(objects.resources)
+            problems.extend(objects.problems)
+            if objects.encrypted:
+                encrypted.add(origin.path)
+        problems.extend(duplicate_problems(resources, "one kustomization"))
+        return _Rendered(tuple(resources), tuple(problems), frozenset(encrypted))
+
+    def _failure(self, closure: Closure, built: Built) -> Problem:
+        node = self._graph.nodes[closure.root]
+        path = f"{closure.root}/{built.file}".lstrip("/") if built.file else ""
+        known = path in closure.files
+        position = Position(built.line, 1) if known and built.line else None
+        location = Location(path if known else node.path, position, Precision.FILE)
+        shown = f"kustomize cannot render {closure.root or '.'}: {built.complaint}"
+        return Problem(code="kustomize-failed", message=shown, location=location, discriminator=closure.digest)
+
+    def _unused_components(self) -> Iterable[Problem]:
+        used = {directory for closure in self._closures.values() for directory in closure.nodes}
+        for directory, node in self._graph.nodes.items():
+            if node.kustomization.component and directory not in used and not _excluded(node, self._context):
+                yield Problem(
+                    code="unreferenced-manifest",
+                    message="no kustomization of the tree uses this component, so nothing of it was judged",
+                    location=Location(node.path, None, Precision.FILE),
+                )
+
+    def _coverage(self, rendered: Mapping[str, _Rendered]) -> dict[str, Coverage]:
+        """Every file of a kustomization; what one root failed on is failed, whatever another made of it."""
+        coverage: dict[str, Coverage] = {}
+        for node in self._graph.nodes.values():
+            state = Coverage.FAILED if node.problems else Coverage.NOT_RENDERED
+            for path in (node.path, *node.files, *node.links):
+                coverage.setdefault(path, state)
+        for root, closure in self._closures.items():
+            outcome = rendered.get(root)
+            for path in (*closure.files, *closure.links):
+                if outcome is None or outcome.failed:
+                    coverage[path] = Coverage.FAILED
+                elif coverage.get(path) is not Coverage.FAILED:
+                    coverage[path] = Coverage.OPAQUE if path in outcome.encrypted else Coverage.CONSUMED
+        return dict(sorted(coverage.items()))
+
+
+def _digest(closures: Iterable[Closure]) -> str:
+    return hashlib.sha256("\n".join(closure.digest for closure in closures).encode()).hexdigest()
+
+
+def _always(location: Location) -> Locate:
+    return lambda _: location
+
+
+def _key(closure: Closure) -> tuple[str, str]:
+    return closure.root, closure.digest
+
+
+def _roots(graph: KustomizeGraph, context: SourceContext) -> list[str]:
+    """Directories that are rendered, sorted: those that settings name, or those that nobody else builds upon.
+
+    A directory that was a root in the base stays one: a change that builds upon it does not stop an agent from
+    applying it.
+    """
+    nodes = graph.nodes
+    referenced = graph.referenced()
+    candidates = [
+        directory
+        for directory, node in nodes.items()
+        if not node.kustomization.component and directory not in referenced and not _excluded(node, context)
+    ]
+    roots = {directory for directory in context.memory.roots if directory in nodes}
+    roots = {directory for directory in roots if not nodes[directory].kustomization.component}
+    if not context.sources:
+        return sorted(roots.union(candidates, _unreachable(graph, candidates)))
+    for source in context.sources:
+        directory = "" if source.path == "." else source.path
+        if source.type is SourceType.PLAIN:
+            continue
+        if directory in nodes:
+            roots.add(directory)
+        elif source.type is SourceType.AUTO:
+            roots.update(candidate for candidate in candidates if inside(candidate, directory))
+    return sorted(roots)
+
+
+def _unreachable(graph: KustomizeGraph, roots: Iterable[str]) -> list[str]:
+    """Kustomizations that no root leads to: they build upon each other in a circle."""
+    reached: set[str] = set()
+    waiting = [*roots, *(path for path, node in graph.nodes.items() if node.kustomization.component)]
+    while waiting:
+        directory = waiting.pop()
+        if directory not in reached:
+            reached.add(directory)
+            waiting.extend(graph.nodes[directory].targets)
+    return [directory for directory in graph.nodes if directory not in reached]
+
+
+def _excluded(node: Node, context: SourceContext) -> bool:
+    return matches_any(context.exclude, node.path)
+
+
+def _missing_sources(graph: KustomizeGraph, context: SourceContext) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(
+            code="kustomize-invalid",
+            message=f"settings name {source.path!r} as a kustomization, but it has no kustomization.yaml",
+            location=Location(source.path, None, Precision.FILE),
+            discriminator="source",
+        )
+        for source in context.sources
+        if source.type is SourceType.KUSTOMIZE and ("" if source.path == "." else source.path) not in graph.nodes
+    )

@@ -1,0 +1,146 @@
+"""Which files of a repository may be manifests: most YAML in the world is something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum, auto
+from typing import Any
+
+from gitgate.path_glob import matches_any
+from gitgate.proposal import Coverage
+from gitgate.resource import split_api_version
+from gitgate.settings import SourceSetting, SourceType
+from gitgate.sources.base import SourceContext
+from gitgate.sources.kustomization import FILE_NAMES
+from gitgate.sources.tree_files import inside, parent
+from gitgate.tree import Tree
+
+RULEBOOK = ".gitgate/"
+"""gitgate's own files; CustomResourceDefinitions in there are schemas, not objects to apply."""
+
+QUIET_PATHS = (
+    ".github/", ".circleci/", ".travis.yml", ".gitlab-ci.yml", "appveyor.yml", ".drone.yml", "cloudbuild.yaml",
+    "codeship-services.yml", "codeship-steps.yml",
+)  # fmt: skip
+"""Paths at the root of a repository that Flux leaves out unless told otherwise.
+
+Source: fluxcd/pkg, sourceignore, `ExcludeCI`. Objects in them are judged all the same, as Argo CD does read them, but
+a file that cannot be read is no problem.
+"""
+QUIET_NAMES = (".goreleaser.yml", ".sops.yaml", ".flux.yaml")
+"""Names that Flux leaves out in every directory. Source: the same, `ExcludeExtra`."""
+
+CLIENT_SIDE_GROUPS = frozenset(
+    (
+        "kustomize.config.k8s.io",
+        "config.kubernetes.io",
+        "kind.x-k8s.io",
+        "k3d.io",
+        "skaffold",
+        "backstage.io",
+        "ctlptl.dev",
+    )
+)
+"""API groups of files that look like objects but configure a program; no API server serves them."""
+
+_SERVED_GROUPS = frozenset((
+    "", "apps", "batch", "autoscaling", "policy", "extensions",
+    *(
+        f"{name}.k8s.io"
+        for name in (
+            "admissionregistration", "apiextensions", "apiregistration", "authentication", "authorization",
+            "certificates", "coordination", "discovery", "events", "flowcontrol.apiserver", "gateway.networking",
+            "internal.apiserver", "networking", "node", "rbac.authorization", "resource", "scheduling",
+            "snapshot.storage", "storage", "storagemigration",
+        )
+    ),
+))  # fmt: skip
+"""Groups whose objects an API server holds, so that one without metadata is a mistake and not something else."""
+_OBJECT_FIELDS = frozenset(("metadata", "spec", "data", "items"))
+
+
+class FileMode(Enum):
+    """How a file is looked at."""
+
+    STRICT = auto()
+    """Settings say that an agent applies it: everything in it must be an object."""
+    LENIENT = auto()
+    """Found: objects in it are judged, and it must be readable."""
+    QUIET = auto()
+    """Objects in it are judged; it need not be readable."""
+    BESIDE = auto()
+    """Beside a kustomization that does not name it: nobody applies it, which is worth a note."""
+
+
+def is_manifest(value: Any) -> bool:
+    """Does this document look like an object, or like an attempt at one, among all that repositories hold?
+
+    Both apiVersion and kind make an object, unless a program on a workstation reads that kind; one of the two beside
+    a field that only objects have makes an attempt.
+    """
+    if not isinstance(value, dict):
+        return False
+    api_version, kind = value.get("apiVersion"), value.get("kind")
+    if not (isinstance(api_version, str) and isinstance(kind, str)):
+        return (isinstance(api_version, str) or isinstance(kind, str)) and bool(_OBJECT_FIELDS & value.keys())
+    try:
+        group, _ = split_api_version(api_version)
+    except ValueError:
+        group = api_version.partition("/")[0]
+    if group in CLIENT_SIDE_GROUPS:
+        return False
+    if "metadata" in value or "items" in value:
+        return True
+    return group in _SERVED_GROUPS and kind != "Config"  # a v1 Config is a kubeconfig
+
+
+def classify(
+    path: str, tree: Tree, context: SourceContext, claimed: Mapping[str, Coverage], charts: frozenset[str]
+) -> FileMode | Coverage | None:
+    """How to look at a file, or what becomes of it unread; None when an earlier source accounts for it."""
+    was_plain = parent(path) in context.memory.plain_directories
+    if path in claimed and not (was_plain and path in context.memory.whole_files):
+        return None
+    if path.startswith(RULEBOOK) or matches_any(context.exclude, path):
+        return Coverage.NOT_A_MANIFEST
+    if context.sources:
+        return FileMode.STRICT if source_of(path, context.sources) is not None else Coverage.NOT_RENDERED
+    if was_plain:
+        return FileMode.LENIENT
+    return _classify_found(path, tree, charts)
+
+
+def _classify_found(path: str, tree: Tree, charts: frozenset[str]) -> FileMode | Coverage:
+    if path.startswith(QUIET_PATHS) or path.rpartition("/")[2] in QUIET_NAMES:
+        return FileMode.QUIET
+    chart = next((chart for chart in charts if inside(path, chart)), None)
+    if chart is not None:
+        below = path.removeprefix(f"{chart}/" if chart else "")
+        if below.startswith(("templates/", "charts/")):
+            return Coverage.NOT_RENDERED
+        if not below.startswith("crds/"):
+            return FileMode.QUIET
+    directory = parent(path)
+    beside = any((f"{directory}/{name}" if directory else name) in tree.entries for name in FILE_NAMES)
+    return FileMode.BESIDE if beside else FileMode.LENIENT
+
+
+def source_of(path: str, sources: Iterable[SourceSetting]) -> SourceSetting | None:
+    """The source of the settings that has the file applied as it stands, if any."""
+    for source in sources:
+        if source.type is not SourceType.KUSTOMIZE and inside(path, "" if source.path == "." else source.path):
+            return source
+    return None
+
+
+def chart_directories(tree: Tree, context: SourceContext) -> frozenset[str]:
+    """Directories of Helm charts, told by a `Chart.yaml` that is one."""
+    paths = [path for path in tree.entries if path.rpartition("/")[2] == "Chart.yaml"]
+    context.documents.load(tree, paths)
+    return frozenset(
+        parent(path)
+        for path in paths
+        for document in context.documents.read(tree, path).documents[:1]
+        if isinstance(document.value, dict) and {"name", "version"} <= document.value.keys()
+        if "kind" not in document.value
+    )

@@ -1,0 +1,53 @@
+"""Every source that gitgate has, and the one function that renders a tree with all of them."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from gitgate.location import Location
+from gitgate.proposal import Coverage, Problem, Snapshot
+from gitgate.resource import Resource
+from gitgate.sources.base import Source, SourceContext
+from gitgate.sources.kustomize import KustomizeSource
+from gitgate.sources.paths import path_problems
+from gitgate.sources.plain import PlainSource
+from gitgate.tree import Tree
+
+SOURCES: tuple[Source, ...] = (KustomizeSource(), PlainSource())
+"""In the order in which they choose their files: plain takes what is left."""
+
+
+def render_tree(tree: Tree, context: SourceContext) -> Snapshot:
+    """Everything that a tree would put in the cluster, and what could not be judged.
+
+    The base is rendered before the head with the same context, so that both share what is read, and so that what was
+    judged on its own in the base is judged on its own in the head.
+    """
+    resources: list[Resource] = []
+    problems: list[Problem] = list(path_problems(tree))
+    files: dict[str, Coverage] = {}
+    for source in SOURCES:
+        rendering = source.render(tree, context, MappingProxyType(files))
+        resources.extend(rendering.resources)
+        problems.extend(rendering.problems)
+        files = {**files, **rendering.files}
+    if len(resources) > context.resource_limit:
+        message = f"the tree renders to {len(resources)} objects, more than the limit of {context.resource_limit}"
+        problems.append(Problem(code="yaml-limit", message=message, location=Location(resources[0].origin.path)))
+    return Snapshot(
+        resources=tuple(sorted(resources, key=_resource_order)),
+        problems=tuple(sorted(problems, key=_problem_order)),
+        files=MappingProxyType(dict(sorted(files.items()))),
+    )
+
+
+def _resource_order(resource: Resource) -> tuple[object, ...]:
+    origin = resource.origin
+    pointer = tuple((isinstance(step, str), str(step).zfill(9)) for step in origin.pointer)
+    return (origin.path, origin.document, pointer, origin.rendered_by or "", resource.id)
+
+
+def _problem_order(problem: Problem) -> tuple[object, ...]:
+    position = problem.location.position
+    place = (position.line, position.column) if position is not None else (0, 0)
+    return (problem.location.path, place, problem.code, problem.message, problem.discriminator)
