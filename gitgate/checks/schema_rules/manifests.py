@@ -121,6 +121,7 @@ metadata:
         ),
         remedy="Type the word again with plain Latin letters.",
         bad="""\
+# The first letter of the kind is Cyrillic, U+0421.
 apiVersion: v1
 kind: \u0421onfigMap
 metadata:

@@ -195,6 +195,7 @@ data:
         ),
         remedy='Delete the character; where it is wanted in a value, write it as an escape, `"\\u200B"`.',
         bad="""\
+# After "reviewed" stands U+2028, a line break that most editors do not show.
 apiVersion: v1
 kind: ConfigMap
 metadata:
