@@ -37,6 +37,10 @@ class ResourceId:
         """What stays the same when only the API version changes: group, kind, namespace, name."""
         return (self.group, self.kind, self.namespace, self.name)
 
+    def is_one_of(self, kinds: frozenset[str]) -> bool:
+        """Is the kind among these, spelt `Secret` or `v1/Secret`?"""
+        return bool(kinds) and (self.kind in kinds or f"{self.api_version}/{self.kind}" in kinds)
+
     def __str__(self) -> str:
         place = f"{self.namespace}/{self.name}" if self.namespace else self.name
         return f"{self.kind} {place}"

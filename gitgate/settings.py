@@ -55,8 +55,11 @@ class Settings:
         kubernetes_versions: `1.33`; empty means the newest bundled version.
         sources: Empty means: find them.
         exclude: Globs of files that are no manifests.
-        allowed_unknown_groups: API groups without a schema that pass; None means those that the base uses already.
-        severities: Rule id to the weight it has here; None switches the rule off.
+        allowed_unknown_groups: API groups without a schema that pass, `*` for all of them; None means those that the
+            base uses already.
+        skipped_kinds: `Secret` or `v1/Secret`: what is found in these is reported, and does not block.
+        rejected_kinds: The same spelling: objects of these kinds are findings, whatever is in them.
+        severities: Rule id to the weight it has here; None ignores the rule.
         limits: What is too large to read.
         render_seconds: Seconds that one render may take.
         known_rules: Rule ids that a settings file may name.
@@ -66,6 +69,8 @@ class Settings:
     sources: tuple[SourceSetting, ...] = ()
     exclude: tuple[str, ...] = ()
     allowed_unknown_groups: frozenset[str] | None = None
+    skipped_kinds: frozenset[str] = frozenset()
+    rejected_kinds: frozenset[str] = frozenset()
     severities: Mapping[str, Severity | None] = field(default_factory=lambda: MappingProxyType({}))
     limits: YamlLimits = field(default_factory=YamlLimits)
     render_seconds: int = 120
@@ -118,7 +123,8 @@ def parse_settings(data: bytes, name: str, rule_ids: Iterable[str]) -> Settings:
 def _settings(value: Mapping[str, Any], known_rules: frozenset[str]) -> Settings:
     limits = value.get("limits", {})
     defaults = YamlLimits()
-    unknown_groups = value.get("schema", {}).get("allowUnknownGroups")
+    schema = value.get("schema", {})
+    unknown_groups = schema.get("allowUnknownGroups")
     return Settings(
         kubernetes_versions=tuple(value.get("kubernetesVersions", ())),
         sources=tuple(
@@ -127,11 +133,13 @@ def _settings(value: Mapping[str, Any], known_rules: frozenset[str]) -> Settings
         ),
         exclude=tuple(value.get("exclude", ())),
         allowed_unknown_groups=None if unknown_groups is None else frozenset(unknown_groups),
+        skipped_kinds=frozenset(schema.get("skipKinds", ())),
+        rejected_kinds=frozenset(schema.get("rejectKinds", ())),
         severities=MappingProxyType(
-            {rule: None if level == "off" else Severity(level) for rule, level in value.get("rules", {}).items()}
+            {rule: None if level == "ignore" else Severity(level) for rule, level in value.get("rules", {}).items()}
         ),
         limits=YamlLimits(
-            file_bytes=limits.get("fileBytes", defaults.file_bytes),
+            bytes=limits.get("fileBytes", defaults.bytes),
             documents=limits.get("documents", defaults.documents),
             depth=limits.get("depth", defaults.depth),
         ),
@@ -165,19 +173,22 @@ def _explain(errors: list[ValidationError]) -> tuple[FieldPath, str]:  # noqa: P
     error = errors[0]
     path: FieldPath = tuple(error.absolute_path)
     field_name = format_field_path(path) or "the file"
+    schema: Mapping[str, Any] = error.schema if isinstance(error.schema, Mapping) else {}
+    demand: Any = error.validator_value
+    present: Any = error.instance
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        allowed = sorted(error.schema.get("properties", {}))
-        wrong = min(set(error.instance) - set(allowed))
+        allowed = sorted(schema.get("properties", {}))
+        wrong = min(set(present) - set(allowed))
         hint = _did_you_mean(wrong, allowed) or f"; allowed are {', '.join(allowed)}"
         return (*path, wrong), f"{wrong!r} is not a setting{hint}"
+    if error.validator == "enum" and error.instance is False:
+        return path, f"{field_name} is false, as which YAML reads the word off; write ignore"
     if error.validator == "enum":
-        allowed_values = ", ".join(map(str, error.validator_value))
-        return path, f"{field_name} is {error.instance!r}; allowed are {allowed_values}"
+        return path, f"{field_name} is {error.instance!r}; allowed are {', '.join(map(str, demand))}"
     if error.validator == "const":
-        return path, f"{field_name} is {error.instance!r}; this gitgate reads {error.validator_value!r}"
+        return path, f"{field_name} is {error.instance!r}; this gitgate reads {demand!r}"
     if error.validator == "required":
-        missing = min(set(error.validator_value) - set(error.instance))
-        return path, f"{field_name} lacks {missing!r}"
+        return path, f"{field_name} lacks {min(set(demand) - set(present))!r}"
     if error.validator == "type" and isinstance(error.instance, int | float) and path[:1] == ("kubernetesVersions",):
         return path, f'{field_name} is the number {error.instance}; put the version in quotes, as in "1.30"'
     if error.validator == "pattern" and path[:1] == ("kubernetesVersions",):

@@ -22,16 +22,20 @@ class Examination:
         baseline: The same questions asked of the base; what is in both is not the change's doing.
         status: Whether everything that should be judged could be.
         reason: Why not, one sentence; None when completed.
+        remedy: What to do about that.
         judged: See `CheckResult.judged`.
         unjudged: See `CheckResult.unjudged`.
+        notes: What the reader should know beside the findings, one sentence each.
     """
 
     findings: tuple[Finding, ...] = ()
     baseline: tuple[Finding, ...] = ()
     status: CheckStatus = CheckStatus.COMPLETED
     reason: str | None = None
+    remedy: str | None = None
     judged: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     unjudged: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    notes: tuple[str, ...] = ()
 
 
 class Check(Protocol):

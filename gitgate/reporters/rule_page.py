@@ -41,6 +41,14 @@ def help_text(rule: Rule) -> str:
     return f"{rule.what}\n\n{rule.why}\n\nWhat to do: {rule.remedy}"
 
 
+def render_list(rules: Iterable[Rule]) -> str:
+    """All rules, a line each, as `gitgate explain` lists them."""
+    ordered = sorted(rules, key=lambda rule: rule.id)
+    width = max((len(rule.id) for rule in ordered), default=0)
+    lines = [f"{rule.id:{width}}  {rule.severity.value:7}  {rule.title}" for rule in ordered]
+    return "\n".join([*lines, "", "gitgate explain RULE says more."]) + "\n"
+
+
 def render_index(rules: Iterable[Rule]) -> str:
     """The index of all pages, docs/rules/README.md: one table for each check."""
     ordered = sorted(rules, key=lambda rule: rule.id)

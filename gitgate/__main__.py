@@ -1,0 +1,65 @@
+"""The program's outermost frame: every ending becomes one exit code and at most one line.
+
+Exit codes: 0 accepted, 1 rejected, 2 usage or settings, 3 undetermined or internal, 130 interrupted. Zero is reached
+only through a report whose verdict is accepted (and through `--help`, `explain` and the like).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from gitgate.errors import GitgateError, UsageError
+
+
+def main() -> None:
+    """Run gitgate and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way to end
+    """Run one command line.
+
+    Returns:
+        The exit code.
+    """
+    import click  # noqa: PLC0415 - inside the frame, so that a broken installation is an internal error too
+
+    from gitgate.cli import cli  # noqa: PLC0415
+
+    try:
+        code = cli.main(args=arguments, prog_name="gitgate", standalone_mode=False)
+    except click.exceptions.Abort:
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return UsageError.exit_code
+    except GitgateError as error:
+        _complain(str(error), error.remedy)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader went away before it had the verdict: whatever was decided was not told.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return GitgateError.exit_code
+    except Exception as error:  # the frame's purpose: no traceback, never zero
+        if os.environ.get("GITGATE_DEBUG"):
+            raise
+        _complain(
+            f"internal error: {type(error).__name__}", "Set GITGATE_DEBUG=1 for the traceback, and please report it."
+        )
+        return GitgateError.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: str, remedy: str | None) -> None:
+    from gitgate.reporters.encode import log_safe  # noqa: PLC0415 - only on the way out
+
+    print(f"gitgate: {log_safe(message)}", file=sys.stderr)  # noqa: T201 - the one place that prints errors
+    if remedy:
+        print(f"  {log_safe(remedy)}", file=sys.stderr)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

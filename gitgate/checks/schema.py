@@ -1,0 +1,344 @@
+"""The schema check: is every object that the merge would leave behind valid for the cluster?
+
+Each object is judged for every Kubernetes version that settings demand. Custom resources are judged by the
+CustomResourceDefinitions of the base, by those that the change proposes, and by the schemas below
+`.gitgate/schemas/` of the base; where a change edits a definition, its objects face the old and the new one, so that
+a change cannot loosen the schema that judges it without saying so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from gitgate.checks.base import Examination
+from gitgate.checks.schema_rules import SCHEMA_RULE_LIST, SCHEMA_RULES
+from gitgate.errors import SettingsError
+from gitgate.finding import Finding, Rule, Severity, stable_field
+from gitgate.location import FieldPath, Location
+from gitgate.proposal import Problem, Proposal, Snapshot
+from gitgate.report import CheckStatus
+from gitgate.resource import Resource
+from gitgate.schema.catalog import SchemaCatalog
+from gitgate.schema.imports import load_schema_directory
+from gitgate.schema.lifecycle import Lifecycle, lifecycle_of
+from gitgate.schema.structural import definition_violations
+from gitgate.schema.validation import violations
+from gitgate.schema.violation import SchemaViolation
+from gitgate.settings import SCHEMA_DIRECTORY, SETTINGS_PATH, Settings, parse_settings
+from gitgate.tree import MemoryTree
+
+CRD_KIND = ("apiextensions.k8s.io", "CustomResourceDefinition")
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaCheck:
+    """Valid for the cluster's Kubernetes versions and its custom resource definitions?"""
+
+    name: str = "schema"
+    rules: tuple[Rule, ...] = field(default=SCHEMA_RULE_LIST, repr=False)
+
+    def examine(self, proposal: Proposal, settings: Settings) -> Examination:
+        """Judge both trees; see `Check.examine`."""
+        imported = load_schema_directory(MemoryTree(proposal.rulebook), SCHEMA_DIRECTORY)
+        base_definitions = (*imported.definitions, *_definitions(proposal.before))
+        proposed_definitions = (*imported.definitions, *_definitions(proposal.after))
+        judges = [
+            _Judge(
+                base=SchemaCatalog.bundled(version).with_custom_resources(base_definitions),
+                proposed=SchemaCatalog.bundled(version).with_custom_resources(proposed_definitions),
+            )
+            for version in settings.kubernetes_versions or (SchemaCatalog.newest(),)
+        ]
+        allowed = settings.allowed_unknown_groups
+        if allowed is None:
+            allowed = frozenset(
+                resource.id.group
+                for resource in proposal.before.resources
+                if not any(judge.knows(resource) for judge in judges)
+            )
+        memory: _Memory = {}
+        before = (
+            *_judge_snapshot(proposal.before, [judge.of_base() for judge in judges], allowed, memory),
+            *_rejected(proposal.before, settings.rejected_kinds),
+        )
+        after = (
+            *_judge_snapshot(proposal.after, judges, allowed, memory),
+            *_rejected(proposal.after, settings.rejected_kinds),
+        )
+        unjudged = Counter(
+            f"{resource.id.api_version} {resource.id.kind}"
+            for resource in proposal.after.resources
+            if not any(judge.knows(resource) for judge in judges)
+        )
+        empty = not proposal.after.resources
+        return Examination(
+            findings=(
+                *after,
+                *_definition_findings(proposal),
+                *_rulebook_findings(proposal, settings),
+                *(_problem_finding(problem) for problem in imported.problems),
+            ),
+            baseline=(*before, *(_problem_finding(problem) for problem in imported.problems)),
+            status=CheckStatus.UNDETERMINED if empty else CheckStatus.COMPLETED,
+            reason=_nothing_judged(proposal) if empty else None,
+            judged=MappingProxyType({"objects": len(proposal.after.resources) - unjudged.total()}),
+            unjudged=MappingProxyType(dict(sorted(unjudged.items()))),
+            notes=tuple(_notes(proposal.after, judges)),
+        )
+
+
+_Memory = dict[tuple[int, str, bool], tuple[Finding, ...]]
+"""What was found in an object that base and head share: by identity of its data, version and catalog."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """The two catalogs of one Kubernetes version: what the base says, and what the change proposes."""
+
+    base: SchemaCatalog
+    proposed: SchemaCatalog
+
+    def of_base(self) -> _Judge:
+        return _Judge(self.base, self.base)
+
+    @property
+    def version(self) -> str:
+        return self.proposed.version
+
+    def knows(self, resource: Resource) -> bool:
+        """Is there a schema, or an end of life, for the object's kind in either catalog?"""
+        name = (resource.id.group, resource.id.version, resource.id.kind)
+        return (
+            self.proposed.find(*name) is not None
+            or self.base.find(*name) is not None
+            or lifecycle_of(*name) is not None
+        )
+
+
+def _definitions(snapshot: Snapshot) -> tuple[Resource, ...]:
+    return tuple(resource for resource in snapshot.resources if (resource.id.group, resource.id.kind) == CRD_KIND)
+
+
+def _judge_snapshot(
+    snapshot: Snapshot, judges: list[_Judge], allowed: frozenset[str], memory: _Memory
+) -> Iterator[Finding]:
+    yield from (_problem_finding(problem) for problem in snapshot.problems)
+    for resource in snapshot.resources:
+        by_version = {judge.version: _judge_resource(resource, judge, allowed, memory) for judge in judges}
+        yield from _merge_versions(by_version)
+
+
+def _rejected(snapshot: Snapshot, kinds: frozenset[str]) -> Iterator[Finding]:
+    for resource in snapshot.resources:
+        if resource.id.is_one_of(kinds):
+            yield _finding("rejected-kind", f"settings reject the kind {resource.id.kind}", resource, ("kind",))
+
+
+def _judge_resource(resource: Resource, judge: _Judge, allowed: frozenset[str], memory: _Memory) -> tuple[Finding, ...]:
+    name = (resource.id.group, resource.id.version, resource.id.kind)
+    proposed, base = judge.proposed.find(*name), judge.base.find(*name)
+    lifecycle = lifecycle_of(*name)
+    if proposed is None and base is None:
+        return tuple(_without_schema(resource, judge.version, lifecycle, allowed))
+    same_schema = proposed is base or proposed is None or base is None or proposed.source == base.source
+    key = (id(resource.data), judge.version, same_schema)
+    if same_schema and key in memory:
+        return memory[key]
+    schema = proposed or base
+    assert schema is not None  # noqa: S101 - one of them is there
+    found = [_violation_finding(resource, violation) for violation in violations(resource.data, schema)]
+    if (resource.id.group, resource.id.kind) == CRD_KIND:
+        found += [_violation_finding(resource, violation) for violation in definition_violations(resource.data)]
+    if not same_schema and base is not None:
+        known = {(finding.rule, finding.field) for finding in found}
+        found += [
+            _only_under_changed_definition(resource, violation)
+            for violation in violations(resource.data, base)
+            if (f"schema/{violation.code}", violation.field) not in known
+        ]
+    if lifecycle is not None and lifecycle.is_deprecated_in(judge.version):
+        found.append(_deprecated(resource, lifecycle))
+    result = tuple(found)
+    if same_schema:
+        memory[key] = result
+    return result
+
+
+def _without_schema(
+    resource: Resource, version: str, lifecycle: Lifecycle | None, allowed: frozenset[str]
+) -> Iterator[Finding]:
+    kind = f"{resource.id.api_version} {resource.id.kind}"
+    if lifecycle is not None and lifecycle.is_removed_in(version):
+        yield _finding(
+            "removed-kind",
+            f"{kind} was removed in Kubernetes {lifecycle.removed}",
+            resource,
+            ("apiVersion",),
+            fix=f"Use {lifecycle.replacement}." if lifecycle.replacement else None,
+        )
+    elif lifecycle is not None and lifecycle.is_introduced_after(version):
+        yield _finding(
+            "kind-not-yet-served",
+            f"{kind} exists only from Kubernetes {lifecycle.introduced} on, not in {version}",
+            resource,
+            ("apiVersion",),
+        )
+    elif resource.id.group not in allowed and "*" not in allowed:
+        yield _finding(
+            "unknown-kind",
+            f"there is no schema for {kind}, so nothing can say whether it is valid",
+            resource,
+            ("kind",),
+        )
+
+
+def _deprecated(resource: Resource, lifecycle: Lifecycle) -> Finding:
+    kind = f"{resource.id.api_version} {resource.id.kind}"
+    end = f" and is removed in {lifecycle.removed}" if lifecycle.removed else ""
+    return _finding(
+        "deprecated-kind",
+        f"{kind} is deprecated since Kubernetes {lifecycle.deprecated}{end}",
+        resource,
+        ("apiVersion",),
+        fix=f"Use {lifecycle.replacement}." if lifecycle.replacement else None,
+    )
+
+
+def _violation_finding(resource: Resource, violation: SchemaViolation) -> Finding:
+    return _finding(violation.code, violation.message, resource, violation.field, fix=violation.fix)
+
+
+def _only_under_changed_definition(resource: Resource, violation: SchemaViolation) -> Finding:
+    return _finding(
+        "valid-only-under-changed-crd",
+        f"valid only because the same change edits the definition of {resource.id.kind}: {violation.message}",
+        resource,
+        violation.field,
+    )
+
+
+def _finding(code: str, message: str, resource: Resource, path: FieldPath, *, fix: str | None = None) -> Finding:
+    return Finding(
+        rule=f"schema/{code}",
+        severity=_severity(code),
+        message=message,
+        resource=resource.id,
+        field=path,
+        origin=resource.origin,
+        fix=fix,
+        stable_field=stable_field(resource.data, path),
+    )
+
+
+def _severity(code: str) -> Severity:
+    """The rule's severity; a code without a rule still blocks."""
+    rule = SCHEMA_RULES.get(code)
+    return rule.severity if rule is not None else Severity.ERROR
+
+
+def _problem_finding(problem: Problem) -> Finding:
+    return Finding(
+        rule=f"schema/{problem.code}",
+        severity=_severity(problem.code),
+        message=problem.message,
+        resource=problem.resource,
+        origin=problem.origin,
+        location=problem.location,
+        fix=problem.fix,
+        discriminator=problem.discriminator,
+    )
+
+
+def _merge_versions(by_version: Mapping[str, Iterable[Finding]]) -> Iterator[Finding]:
+    """One finding for what several Kubernetes versions say alike, with the versions it holds in."""
+    merged: dict[tuple[str, FieldPath, str], tuple[Finding, list[str]]] = {}
+    for version, findings in by_version.items():
+        for finding in findings:
+            entry = merged.setdefault((finding.rule, finding.field, finding.message), (finding, []))
+            entry[1].append(version)
+    for finding, versions in merged.values():
+        if len(versions) == len(by_version):
+            yield finding
+        else:
+            yield replace(finding, versions=tuple(versions))
+
+
+def _definition_findings(proposal: Proposal) -> Iterator[Finding]:
+    """What the change does to custom resource definitions: their edits are findings of their own."""
+    old = {resource.id.name: resource for resource in _definitions(proposal.before)}
+    new = {resource.id.name: resource for resource in _definitions(proposal.after)}
+    for name, resource in new.items():
+        if name not in old:
+            if proposal.change.base is not None:
+                yield _finding("crd-added", f"the change adds the kind {_served_kind(resource.data)}", resource, ())
+        elif old[name].data.get("spec") != resource.data.get("spec"):
+            yield _finding(
+                "crd-changed",
+                f"the change edits the definition of {_served_kind(resource.data)}; its objects were judged by the "
+                "old and by the new one",
+                resource,
+                ("spec",),
+            )
+    for name, resource in old.items():
+        if name not in new:
+            kind = _served_kind(resource.data)
+            left = sum(1 for other in proposal.after.resources if other.id.kind == kind)
+            remain = f" while {left} of its objects stay" if left else ""
+            yield _finding("crd-changed", f"the change removes the definition of {kind}{remain}", resource, ())
+
+
+def _served_kind(definition: Mapping[str, Any]) -> str:
+    spec = definition.get("spec")
+    names = spec.get("names") if isinstance(spec, Mapping) else None
+    kind = names.get("kind") if isinstance(names, Mapping) else None
+    return kind if isinstance(kind, str) else "?"
+
+
+def _rulebook_findings(proposal: Proposal, settings: Settings) -> Iterator[Finding]:
+    """Edits below `.gitgate/`: they judge from the next change on, never this one."""
+    if proposal.change.base is None:
+        return
+    old, new = proposal.rulebook, proposal.proposed_rulebook
+    for path in sorted(old.keys() | new.keys()):
+        if old.get(path) == new.get(path):
+            continue
+        verb = "adds" if path not in old else "removes" if path not in new else "edits"
+        yield Finding(
+            rule="schema/rulebook-changed",
+            severity=_severity("rulebook-changed"),
+            message=f"the change {verb} {path}, which judges every later change; this one was judged without it",
+            location=Location(path),
+        )
+    if SETTINGS_PATH in new and new[SETTINGS_PATH] != old.get(SETTINGS_PATH):
+        try:
+            parse_settings(new[SETTINGS_PATH], SETTINGS_PATH, settings.known_rules)
+        except SettingsError as error:
+            yield Finding(
+                rule="schema/settings-invalid",
+                severity=_severity("settings-invalid"),
+                message=f"after the merge every run would fail: {error}",
+                location=Location(SETTINGS_PATH),
+            )
+
+
+def _notes(snapshot: Snapshot, judges: list[_Judge]) -> Iterator[str]:
+    """What was left unsaid about objects that were judged."""
+    kinds = Counter(
+        resource.id.kind
+        for resource in snapshot.resources
+        if (schema := judges[0].proposed.find(resource.id.group, resource.id.version, resource.id.kind)) is not None
+        and schema.rules
+    )
+    if kinds:
+        listed = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        yield f"The CEL rules of custom resource definitions were not evaluated: {listed}."
+
+
+def _nothing_judged(proposal: Proposal) -> str:
+    if proposal.before.resources:
+        return "the change leaves no Kubernetes object behind, so there is nothing to judge"
+    return "no Kubernetes object was found, so there is nothing to judge"

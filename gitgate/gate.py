@@ -1,0 +1,282 @@
+"""The program on one page: two trees are rendered, every check examines them, and `decide()` comes to a verdict."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from gitgate import __version__
+from gitgate.change import Change
+from gitgate.checks.base import Check, Examination
+from gitgate.checks.registry import CHECKS, all_rules
+from gitgate.errors import GitgateError, RepositoryError, UsageError
+from gitgate.finding import Finding, Severity, State, Suppression
+from gitgate.git import MergeConflict, Repository
+from gitgate.location import Location
+from gitgate.locator import locate
+from gitgate.proposal import Proposal
+from gitgate.report import CheckResult, CheckStatus, Report, Verdict, decide
+from gitgate.schema.catalog import SchemaCatalog
+from gitgate.settings import Settings, load_settings
+from gitgate.sources.base import SourceContext
+from gitgate.sources.registry import render_tree
+from gitgate.tree import MemoryTree, Tree, diff_trees
+
+RULEBOOK = ".gitgate/"
+INDEX = "index"
+"""What the staged content is called in reports."""
+Progress = Callable[[str], None]
+"""Told what is being done, in a few words; never with untrusted text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What the caller asks beside what the repository's settings say.
+
+    Attributes:
+        kubernetes_versions: Instead of those in settings; empty keeps them.
+        severities: On top of those in settings.
+        skipped_kinds: On top of those in settings.
+        rejected_kinds: On top of those in settings.
+    """
+
+    kubernetes_versions: tuple[str, ...] = ()
+    skipped_kinds: frozenset[str] = frozenset()
+    rejected_kinds: frozenset[str] = frozenset()
+    severities: Mapping[str, Severity | None] = field(default_factory=lambda: MappingProxyType({}))
+
+    def over(self, settings: Settings) -> Settings:
+        """The settings with the caller's wishes laid over them."""
+        return replace(
+            settings,
+            kubernetes_versions=self.kubernetes_versions or settings.kubernetes_versions,
+            severities=MappingProxyType({**settings.severities, **self.severities}),
+            skipped_kinds=settings.skipped_kinds | self.skipped_kinds,
+            rejected_kinds=settings.rejected_kinds | self.rejected_kinds,
+        )
+
+
+def judge_merge(
+    repository: Repository, base: str | None, head: str | None, demand: Demand, progress: Progress
+) -> Report:
+    """Judge the tree that merging `head` into `base` would produce.
+
+    Args:
+        repository: The clean room.
+        base: What the change goes into; None for the upstream's default branch.
+        head: What is proposed; None for the index when something is staged, else for HEAD.
+        demand: What the caller asks beside the settings of the base.
+        progress: Told what is being done.
+
+    Raises:
+        GitgateError: Something keeps gitgate from coming to a verdict.
+    """
+    progress("working out the merge")
+    base_name, base_commit = (base, repository.resolve(base)) if base is not None else _default_base(repository)
+    head_name, head_commit = _head(repository, head)
+    change = Change(
+        base=base_commit,
+        head=head_commit if head_name != INDEX else None,
+        base_name=base_name,
+        head_name=head_name,
+        commits=repository.commits(base_commit, head_commit),
+    )
+    before = repository.tree(base_commit)
+    settings = demand.over(load_settings(before, all_rules()))
+    merged = repository.merge(base_commit, head_commit)
+    if isinstance(merged, MergeConflict):
+        return _conflict_report(change, merged, settings)
+    change = replace(change, tree=merged.oid, paths=diff_trees(before, merged))
+    return judge_trees(change, before, merged, settings, progress)
+
+
+def judge_staged(repository: Repository, demand: Demand, progress: Progress) -> Report:
+    """Judge what is staged against HEAD, or against nothing in a repository without a commit.
+
+    Args:
+        repository: The clean room.
+        demand: What the caller asks beside the settings of HEAD.
+        progress: Told what is being done.
+
+    Raises:
+        GitgateError: Something keeps gitgate from coming to a verdict.
+    """
+    progress("reading the index")
+    base = None if repository.is_empty() else repository.resolve("HEAD")
+    before: Tree = MemoryTree() if base is None else repository.tree(base)
+    settings = demand.over(load_settings(before, all_rules()))
+    after = repository.index_tree()
+    change = Change(
+        base=base,
+        head=None,
+        base_name="nothing" if base is None else "HEAD",
+        head_name=INDEX,
+        tree=after.oid,
+        paths=diff_trees(before, after),
+    )
+    return judge_trees(change, before, after, settings, progress)
+
+
+def _default_base(repository: Repository) -> tuple[str, str]:
+    found = repository.default_base()
+    if found is None:
+        raise RepositoryError(
+            "nothing says what the change goes into",
+            remedy="Name it with --base, or judge what is staged with --staged.",
+        )
+    return found
+
+
+def _head(repository: Repository, head: str | None) -> tuple[str, str]:
+    """Name and commit of what is proposed."""
+    if head is not None:
+        return head, repository.resolve(head)
+    commit = repository.resolve("HEAD")
+    if repository.has_index() and repository.index_tree().oid != repository.tree(commit).oid:
+        return INDEX, repository.index_commit()
+    return "HEAD", commit
+
+
+def judge_trees(change: Change, before: Tree, after: Tree, settings: Settings, progress: Progress) -> Report:
+    """Render two trees, ask every check, compare with the base, locate, decide.
+
+    Args:
+        change: Names and object names for the report.
+        before: The base; an empty `MemoryTree` where there is none.
+        after: The tree that is judged.
+        settings: Those of the base.
+        progress: Told what is being done.
+    """
+    if not settings.kubernetes_versions:
+        settings = replace(settings, kubernetes_versions=(SchemaCatalog.newest(),))
+    context = SourceContext.from_settings(settings, progress)
+    progress("rendering the base")
+    snapshot_before = render_tree(before, context)
+    progress("rendering the merge")
+    snapshot_after = render_tree(after, context)
+    proposal = Proposal(
+        change=change,
+        before=snapshot_before,
+        after=snapshot_after,
+        rulebook=_rulebook(before),
+        proposed_rulebook=_rulebook(after),
+    )
+    results = []
+    notes: list[str] = []
+    for check in CHECKS:
+        progress(f"checking: {check.name}")
+        examination = _ask(check, proposal, settings)
+        result = _result(check.name, examination, settings)
+        notes += examination.notes
+        located = tuple(
+            locate(finding, before if finding.state is State.FIXED else after, context.documents)
+            for finding in result.findings
+        )
+        results.append(replace(result, findings=located))
+    files = Counter(coverage.value for coverage in snapshot_after.files.values())
+    return _report(change, results, settings, files, notes)
+
+
+def _rulebook(tree: Tree) -> Mapping[str, bytes]:
+    paths = sorted(path for path in tree.entries if path.startswith(RULEBOOK))
+    return MappingProxyType(dict(tree.read_many(paths)))
+
+
+def _ask(check: Check, proposal: Proposal, settings: Settings) -> Examination:
+    """One check's answer; whatever goes wrong inside leaves it undetermined, never absent."""
+    try:
+        return check.examine(proposal, settings)
+    except UsageError:
+        raise
+    except GitgateError as error:
+        return Examination(status=CheckStatus.UNDETERMINED, reason=str(error), remedy=error.remedy)
+    except Exception as error:
+        if os.environ.get("GITGATE_DEBUG"):
+            raise
+        return Examination(
+            status=CheckStatus.UNDETERMINED,
+            reason=f"internal error: {type(error).__name__}",
+            remedy="Set GITGATE_DEBUG=1 for the traceback, and please report it.",
+        )
+
+
+def _result(name: str, examination: Examination, settings: Settings) -> CheckResult:
+    return CheckResult(
+        check=name,
+        status=examination.status,
+        reason=examination.reason,
+        remedy=examination.remedy,
+        findings=_compare(examination, settings),
+        judged=examination.judged,
+        unjudged=examination.unjudged,
+    )
+
+
+def _compare(examination: Examination, settings: Settings) -> tuple[Finding, ...]:
+    """Tell new from existing and fixed findings by fingerprint, counted: a second one of a kind is new."""
+    left = Counter(finding.fingerprint for finding in examination.baseline)
+    compared: list[Finding] = []
+    for finding in examination.findings:
+        existing = left[finding.fingerprint] > 0
+        left[finding.fingerprint] -= 1
+        compared.append(replace(finding, state=State.EXISTING if existing else State.NEW))
+    for finding in examination.baseline:
+        if left[finding.fingerprint] > 0:
+            left[finding.fingerprint] -= 1
+            compared.append(replace(finding, state=State.FIXED))
+    return tuple(_weigh(finding, settings) for finding in compared)
+
+
+def _weigh(finding: Finding, settings: Settings) -> Finding:
+    """Apply the weight that settings give a rule; what is ignored or skipped stays in the report, suppressed."""
+    if finding.resource is not None and finding.resource.is_one_of(settings.skipped_kinds):
+        justification = f"the kind {finding.resource.kind} is skipped"
+        return replace(finding, suppression=Suppression(kind="settings", justification=justification))
+    if finding.rule not in settings.severities:
+        return finding
+    severity = settings.severities[finding.rule]
+    if severity is None:
+        return replace(finding, suppression=Suppression(kind="settings", justification="settings ignore the rule"))
+    return replace(finding, severity=severity)
+
+
+def _conflict_report(change: Change, conflict: MergeConflict, settings: Settings) -> Report:
+    findings = tuple(
+        Finding(
+            rule="schema/merge-conflict",
+            severity=Severity.ERROR,
+            message=f"{change.head_name} cannot be merged into {change.base_name}: both changed this file",
+            location=Location(path),
+        )
+        for path in sorted(conflict.paths)
+    )
+    return _report(change, [CheckResult(check="schema", findings=findings)], settings, {})
+
+
+def undetermined_report(change: Change, reason: str, remedy: str | None) -> Report:
+    """The report of a run that ended before a verdict, so that every format still says so."""
+    result = CheckResult(check="schema", status=CheckStatus.UNDETERMINED, reason=reason, remedy=remedy)
+    return _report(change, [result], Settings(), {})
+
+
+def _report(
+    change: Change,
+    results: Sequence[CheckResult],
+    settings: Settings,
+    files: Mapping[str, int],
+    notes: Iterable[str] = (),
+) -> Report:
+    verdict: Verdict = decide((check.name for check in CHECKS), results)
+    return Report(
+        verdict=verdict,
+        change=change,
+        results=tuple(results),
+        rules=MappingProxyType(all_rules()),
+        files=MappingProxyType(dict(sorted(files.items()))),
+        notes=tuple(notes),
+        kubernetes_versions=settings.kubernetes_versions,
+        gitgate_version=__version__,
+    )
