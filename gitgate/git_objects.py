@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 from gitgate.change import OBJECT_ID_LENGTHS, TreeEntry
 from gitgate.errors import IncompleteHistoryError, RepositoryError, ToolError
 from gitgate.process import Coprocess
-from gitgate.tree import EXECUTABLE, FILE, LINK, MAX_BLOB_BYTES, MAX_ENTRIES, SUBMODULE, too_large
+from gitgate.tree import (
+    EXECUTABLE,
+    FILE,
+    LINK,
+    MAX_BLOB_BYTES,
+    MAX_ENTRIES,
+    MAX_PATH_CHARACTERS,
+    SUBMODULE,
+    too_large,
+)
 
 if TYPE_CHECKING:
     from gitgate.git_directory import GitDirectory
@@ -116,7 +125,7 @@ class ObjectStore:
             RepositoryError: A tree is malformed, too deep or has too many entries.
         """
         entries: dict[str, TreeEntry] = {}
-        level = [("", oid)]
+        level, characters = [("", oid)], 0
         for _ in range(_MAX_DEPTH):
             self._learn_trees(tree for _, tree in level)
             below: list[tuple[str, str]] = []
@@ -126,6 +135,11 @@ class ObjectStore:
                         below.append((f"{prefix}{name}/", entry))
                     else:
                         entries[prefix + name] = TreeEntry(mode, entry)
+                    characters += len(prefix) + len(name)
+                if characters > MAX_PATH_CHARACTERS:
+                    raise RepositoryError(
+                        f"the paths of the tree {oid} have more than {MAX_PATH_CHARACTERS} characters"
+                    )
                 if len(entries) + len(below) > MAX_ENTRIES:
                     raise RepositoryError(f"the tree {oid} has more than {MAX_ENTRIES} entries")
             if not below:

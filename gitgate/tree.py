@@ -27,6 +27,9 @@ MAX_BLOB_BYTES = 256 * 1024 * 1024
 MAX_ENTRIES = 1_000_000
 """A few small tree objects can name billions of paths (a "git bomb"); the largest known repositories stay below."""
 
+MAX_PATH_CHARACTERS = 200_000_000
+"""All paths of a tree together, directories included; the same attack with longer names."""
+
 
 class Tree(Protocol):
     """What a merge would leave behind, or what it would replace."""
