@@ -271,15 +271,24 @@ def _roots(graph: KustomizeGraph, context: SourceContext) -> list[str]:
 
 
 def _unreachable(graph: KustomizeGraph, roots: Iterable[str]) -> list[str]:
-    """Kustomizations that no root leads to: they build upon each other in a circle."""
+    """One kustomization of every circle that no root leads to, so that its files are accounted for."""
     reached: set[str] = set()
-    waiting = [*roots, *(path for path, node in graph.nodes.items() if node.kustomization.component)]
-    while waiting:
-        directory = waiting.pop()
+    found: list[str] = []
+
+    def walk(starts: Iterable[str]) -> None:
+        waiting = list(starts)
+        while waiting:
+            directory = waiting.pop()
+            if directory not in reached:
+                reached.add(directory)
+                waiting.extend(graph.nodes[directory].targets)
+
+    walk([*roots, *(path for path, node in graph.nodes.items() if node.kustomization.component)])
+    for directory in graph.nodes:
         if directory not in reached:
-            reached.add(directory)
-            waiting.extend(graph.nodes[directory].targets)
-    return [directory for directory in graph.nodes if directory not in reached]
+            found.append(directory)
+            walk((directory,))
+    return found
 
 
 def _excluded(node: Node, context: SourceContext) -> bool:

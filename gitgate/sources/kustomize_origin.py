@@ -7,11 +7,12 @@ The annotation is untrusted, as a patch can write it, too: it only ever points a
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from gitgate.location import FieldPath, Position
-from gitgate.resource import Origin, Resource
+from gitgate.resource import Origin
 from gitgate.sources.documents import DocumentReader
 from gitgate.sources.kustomize_graph import Closure, Node
 from gitgate.sources.objects import file_locator, read_objects
@@ -19,6 +20,13 @@ from gitgate.tree import Tree
 from gitgate.yaml_document import read_yaml
 
 ORIGIN_ANNOTATION = "config.kubernetes.io/origin"
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    kind: str
+    name: str
+    origin: Origin
 
 
 class OriginFinder:
@@ -31,7 +39,7 @@ class OriginFinder:
         self._nodes = {nodes[directory].path: nodes[directory] for directory in closure.nodes}
         self._files = frozenset(closure.files)
         self._root_file = nodes[closure.root].path
-        self._objects: dict[str, tuple[Resource, ...]] = {}
+        self._objects: dict[str, tuple[_Written, ...]] = {}
 
     def find(self, value: Any) -> Origin:
         """The origin of one rendered object, as close as its annotation allows."""
@@ -56,18 +64,25 @@ class OriginFinder:
     def _in_file(self, path: str, value: Any) -> Origin:
         """The one object of that kind in the file, or the one whose name the rendered name grew out of."""
         if path not in self._objects:
-            file = self._documents.read(self._tree, path)
-            found: list[Resource] = []
-            for document in file.documents:
-                origin = self._origin(path, document.index, (), document.line)
-                found.extend(read_objects(document.value, origin, file_locator(path, document)).resources)
-            self._objects[path] = tuple(found)
+            self._objects[path] = tuple(self._list_objects(path))
         kind, name = _kind_and_name(value)
-        same = [resource for resource in self._objects[path] if resource.id.kind == kind]
+        same = [written for written in self._objects[path] if written.kind == kind]
         if len(same) != 1:
-            same = [resource for resource in same if resource.id.name in name]
-            same.sort(key=lambda resource: -len(resource.id.name))
+            same = [written for written in same if written.name in name]
+            same.sort(key=lambda written: -len(written.name))
         return same[0].origin if same else self._origin(path)
+
+    def _list_objects(self, path: str) -> Iterator[_Written]:
+        """The objects of a file as kustomize sees them: it takes apart only what calls itself a list."""
+        for document in self._documents.read(self._tree, path).documents:
+            origin = self._origin(path, document.index, (), document.line)
+            kind, name = _kind_and_name(document.value)
+            if kind.endswith("List"):
+                objects = read_objects(document.value, origin, file_locator(path, document))
+                for resource in objects.resources:
+                    yield _Written(resource.id.kind, resource.id.name, resource.origin)
+            else:
+                yield _Written(kind, name, origin)
 
     def _generator(self, path: str, value: Any) -> Origin:
         """The entry of a generator: objects that it makes have no file of their own."""
@@ -114,6 +129,8 @@ def _annotation(value: Any) -> Mapping[str, Any]:
 
 
 def _kind_and_name(value: Any) -> tuple[str, str]:
+    if not isinstance(value, dict):
+        return "", ""
     metadata = value.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else ""
     return str(value.get("kind")), name if isinstance(name, str) else ""
