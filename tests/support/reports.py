@@ -195,7 +195,7 @@ ATTACKS: tuple[str, ...] = (
 )
 
 
-def hostile_report(texts: tuple[str, ...] = ATTACKS) -> Report:
+def hostile_report(texts: tuple[str, ...] = ATTACKS, verdict: Verdict = Verdict.REJECTED) -> Report:
     """A report in which every field that a change's author can write holds each of the texts."""
     findings = tuple(
         finding
@@ -228,7 +228,7 @@ def hostile_report(texts: tuple[str, ...] = ATTACKS) -> Report:
     )
     first, last = texts[0], texts[-1]
     return Report(
-        verdict=Verdict.REJECTED,
+        verdict=verdict,
         change=Change(
             base=BASE,
             head=HEAD,
@@ -240,6 +240,7 @@ def hostile_report(texts: tuple[str, ...] = ATTACKS) -> Report:
         results=(
             CheckResult(check="schema", findings=findings, unjudged=dict.fromkeys(texts, 2), judged={"objects": 20}),
             CheckResult(check="policy", status=CheckStatus.UNDETERMINED, reason=last, remedy=first),
+            CheckResult(check=f"c{first}", status=CheckStatus.UNDETERMINED),
         ),
         rules=RULES,
         notes=texts,

@@ -71,8 +71,8 @@ def test_annotations_beyond_the_cap_of_the_runner_are_counted():
 def test_no_hostile_text_adds_a_command_or_changes_a_property():
     for attack in ATTACKS:
         found = commands(render(hostile_report((attack,))))
-        assert [command.name for command in found] == ["error", "error", "warning"]
-        assert found[1].properties == {
+        assert [command.name for command in found] == ["error", "error", "error", "warning"]
+        assert found[2].properties == {
             "file": log_safe(attack),
             "line": "3",
             "col": "5",

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from gitgate.finding import Finding
-from gitgate.location import Location, Position
+from gitgate.finding import Finding, State
+from gitgate.location import Location, Position, Precision
 from gitgate.report import CheckResult, Report, Verdict
 from gitgate.reporters.base import MINIMUM_WIDTH, Style
 from gitgate.reporters.encode import cells
 from gitgate.reporters.text import FOLD_AFTER, render
-from tests.support.reports import ACCEPTED, PORT, REJECTED, RULES, SAMPLES, TYPO, UNDETERMINED
+from tests.support.reports import ACCEPTED, PORT, REJECTED, RULES, SAMPLES, SUPPRESSED, TYPO, UNDETERMINED
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -119,6 +119,18 @@ def test_huge_message_is_shortened_and_says_so():
     text = render(_report(replace(TYPO, message="x" * 1_000_000)))
     assert len(text) < 10_000
     assert "more characters)" in text
+
+
+def test_fixed_findings_are_counted_once_even_when_they_were_suppressed():
+    text = render(_report(replace(SUPPRESSED, state=State.FIXED), SUPPRESSED), Style(width=200))
+    assert text.splitlines()[-2].endswith("; 1 fixed, 1 suppressed findings")
+
+
+def test_caret_is_left_out_where_only_the_object_is_known():
+    assert TYPO.location is not None
+    finding = replace(TYPO, location=replace(TYPO.location, precision=Precision.OBJECT))
+    assert "19 | " in render(_report(finding))
+    assert "^" not in render(_report(finding))
 
 
 def test_rule_remedy_stands_in_for_a_missing_fix():
