@@ -19,11 +19,11 @@ resources:
 RULES: tuple[Rule, ...] = (
     Rule(
         id="schema/kustomize-missing",
-        title="No kustomize to render with",
+        title="No usable kustomize",
         severity=Severity.ERROR,
-        what="The tree has kustomizations, but neither `kustomize` nor `kubectl` was found on PATH.",
+        what="The tree has kustomizations, but neither kustomize 5 nor kubectl 1.27 or newer was found on PATH.",
         why="What the agent would apply is unknown, so it cannot be accepted.",
-        remedy="Install kustomize, or kubectl, on the machine that runs gitgate.",
+        remedy="Install one of them on the machine that runs gitgate.",
         references=("https://kubectl.docs.kubernetes.io/installation/kustomize/",),
     ),
     Rule(
@@ -94,6 +94,7 @@ resources:
         why="The render fails, and nothing of this kustomization is applied until it is mended.",
         remedy="Add the file, correct the path, or delete the reference; check upper and lower case.",
         bad="""\
+# The file beside this one is called deployment.yaml.
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources:

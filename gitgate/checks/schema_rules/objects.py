@@ -84,7 +84,6 @@ metadata:
 data:
   tokenPath: /run/secrets/token
 """,
-        references=("https://github.com/yannh/kubeconform#usage",),
     ),
     Rule(
         id="schema/removed-kind",
@@ -157,6 +156,7 @@ ports:
         why="The API server answers that it has no such kind, and the whole synchronisation fails.",
         remedy="Use the API version that the target serves, or upgrade the cluster first and raise the target.",
         bad="""\
+# With --kubernetes-version 1.33
 apiVersion: resource.k8s.io/v1
 kind: DeviceClass
 metadata:
@@ -164,6 +164,7 @@ metadata:
 spec: {}
 """,
         good="""\
+# With --kubernetes-version 1.33
 apiVersion: resource.k8s.io/v1beta1
 kind: DeviceClass
 metadata:

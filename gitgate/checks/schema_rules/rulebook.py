@@ -21,6 +21,5 @@ RULES: tuple[Rule, ...] = (
         what="The change leaves `.gitgate/settings.yaml` in a state that gitgate cannot read.",
         why="After the merge every run would end with an error about settings, and no change could be judged.",
         remedy="Correct the file at the place given; schemas/settings-v1.json describes what it may hold.",
-        references=("https://json-schema.org/draft/2020-12/json-schema-validation",),
     ),
 )

@@ -237,9 +237,12 @@ data:
     ),
     Rule(
         id="schema/yaml-limit",
-        title="A file beyond a limit",
+        title="More than the limits allow",
         severity=Severity.ERROR,
-        what="The file is larger, deeper nested or expands to more values than gitgate is set to read.",
+        what=(
+            "A file is larger, deeper nested or expands to more values than gitgate is set to read, or the tree "
+            "renders to more objects."
+        ),
         why=(
             "What is not read is not judged. Files made to be huge when expanded also stop the agent and the "
             "reviewers' tools."

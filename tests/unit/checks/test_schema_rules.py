@@ -15,6 +15,9 @@ from gitgate.finding import Rule
 _CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*\Z")
 _REFERENCE = re.compile(r"https://[a-z0-9.-]+\.[a-z]{2,}/[\w./#%~()-]*\Z")
 
+OWN_WISHES = frozenset({"schema/rejected-kind", "schema/settings-invalid"})
+"""Rules that rest on nothing but the repository's settings."""
+
 every_rule = pytest.mark.parametrize("rule", SCHEMA_RULE_LIST, ids=[rule.id for rule in SCHEMA_RULE_LIST])
 
 
@@ -61,7 +64,7 @@ def test_a_bad_example_comes_with_its_repair(rule: Rule) -> None:
 
 @every_rule
 def test_every_rule_can_be_checked_against_a_public_source(rule: Rule) -> None:
-    assert rule.references
+    assert bool(rule.references) != (rule.id in OWN_WISHES)
     for reference in rule.references:
         assert _REFERENCE.match(reference), reference
 
