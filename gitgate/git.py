@@ -47,7 +47,7 @@ _REF_PLACES = (
     "refs/remotes/{}/HEAD",
 )
 _REVISION = re.compile(r"(?P<name>[^~^]+)(?P<steps>(?:~[0-9]{0,6}|\^[0-9]{0,3}|\^\{commit\})*)\Z", re.DOTALL)
-_STEP = re.compile(r"([~^])([0-9]*|\{commit\})")
+_STEP = re.compile(r"([~^])(\{commit\}|[0-9]*)")
 _OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _ABBREVIATED = re.compile(r"[0-9a-f]{4,63}\Z", re.IGNORECASE)
 _WALK_LINE = re.compile(rb"([<>])([0-9a-f]{40,64})")
