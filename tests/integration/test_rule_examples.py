@@ -12,6 +12,8 @@ from gitgate.checks.schema_rules import SCHEMA_RULE_LIST, SCHEMA_RULES
 from gitgate.finding import Rule, Severity
 from tests.support.cli import Ended, gitgate
 
+TESTS = Path(__file__).parents[1]
+
 DEPLOYMENT = """\
 apiVersion: apps/v1
 kind: Deployment
@@ -103,6 +105,14 @@ NOT_IN_ONE_FILE: Mapping[str, str] = {
 def test_a_rule_has_examples_unless_no_file_can_show_it() -> None:
     without = {code for code, rule in SCHEMA_RULES.items() if not rule.bad}
     assert without == set(NOT_IN_ONE_FILE)
+
+
+def test_what_no_page_shows_is_tested_all_the_same() -> None:
+    others = [
+        path for path in TESTS.rglob("test_*.py") if path.name not in {Path(__file__).name, "test_schema_rules.py"}
+    ]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in others)
+    assert {code for code in NOT_IN_ONE_FILE if code not in DIRECTORIES and code not in text} == set()
 
 
 def validate(text: str, scene: Scene, directory: Path) -> Ended:
