@@ -37,6 +37,9 @@ OPEN_TYPES = frozenset(
 QUANTITY_PATTERN = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?$"
 """What `ParseQuantity` accepts: k8s.io/apimachinery/pkg/api/resource/quantity.go, with the suffixes of suffix.go."""
 
+SPEC_REQUIRED = ("io.k8s.api.batch.v1.Job", "io.k8s.api.core.v1.Pod")
+"""Kinds whose empty spec never passes, although no version states it: their specs have required fields."""
+
 INTEGER_BOUNDS = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
 KEPT_KEYWORDS = frozenset(
     {
@@ -74,18 +77,25 @@ def main() -> int:
 def build() -> Iterator[tuple[str, bytes]]:
     """Every generated file as name and content; the manifest with the digests of the others comes last."""
     digests = {}
-    for version, definitions in _sources():
+    sources = list(_sources())
+    required = _required_fields(sources[-1][1])
+    for version, definitions in sources:
         name = f"kubernetes-{version}.json.gz"
-        content = _pack(bundle(version, definitions))
+        content = _pack(bundle(version, definitions, required))
         digests[name] = hashlib.sha256(content).hexdigest()
         yield name, content
     manifest = {"source": f"{PACKAGE} {metadata.version(PACKAGE)}", "sha256": digests}
     yield "MANIFEST.json", json.dumps(manifest, indent=2, sort_keys=True).encode() + b"\n"
 
 
-def bundle(version: str, definitions: dict[str, Schema]) -> Schema:
+def bundle(version: str, definitions: dict[str, Schema], required: dict[str, frozenset[str]]) -> Schema:
     """One Kubernetes version: its kinds, and the rewritten types that they are made of."""
-    types: dict[str, Schema] = {name: _type(name, schema) for name, schema in definitions.items()}
+    types: dict[str, Schema] = {
+        name: _type(
+            name, {**schema, "required": sorted(_fields(schema) & required[name])} if name in required else schema
+        )
+        for name, schema in definitions.items()
+    }
     kinds = {}
     for name, schema in definitions.items():
         for kind in schema.get("x-kubernetes-group-version-kind", ()):
@@ -93,6 +103,23 @@ def bundle(version: str, definitions: dict[str, Schema]) -> Schema:
     types["List"] = _list_type()
     kinds["/v1/List"] = "List"
     return {"version": version, "kinds": kinds, "$defs": types}
+
+
+def _required_fields(newest: dict[str, Schema]) -> dict[str, frozenset[str]]:
+    """The required fields of every type, as the newest version states them.
+
+    Older documents derive them from Go's `omitempty` and are wrong in both directions: they demand fields that the
+    server reads as empty (`NetworkPolicySpec.podSelector`) and do not demand a Deployment's `spec`. Within one API
+    version the server itself demands the same in every release.
+    """
+    required = {name: frozenset(schema.get("required", ())) for name, schema in newest.items()}
+    for name in SPEC_REQUIRED:
+        required[name] |= {"spec"}
+    return required
+
+
+def _fields(schema: Schema) -> set[str]:
+    return set(schema.get("properties", ()))
 
 
 def _sources() -> Iterator[tuple[str, dict[str, Schema]]]:

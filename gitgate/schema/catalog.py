@@ -28,7 +28,7 @@ Kind = tuple[str, str, str]
 """Group (empty for the core group), version, kind."""
 
 Schema = dict[str, Any]
-_VERSION = re.compile(r"v?(\d{1,3})\.(\d{1,4})(?:\.\d{1,6})?(?:[-+][0-9A-Za-z.+-]*)?")
+_VERSION = re.compile(r"v?(\d{1,3})\.(\d{1,4})(?:\.\d{1,6})?(?:[-+][0-9A-Za-z.+-]*)?", re.ASCII)
 _FILE = re.compile(r"kubernetes-(\d+)\.(\d+)\.json\.gz")
 _REFERENCE_START = "#/$defs/"
 
@@ -67,12 +67,16 @@ class KindSchema:
         from jsonschema_rs import Draft202012Validator, RegexOptions  # noqa: PLC0415 - 25 ms that --version does without
 
         return Draft202012Validator(
-            {**self.root, "$defs": _reachable(self.root, self._types)},
+            self.standalone(),
             formats=dict(FORMATS),
             validate_formats=True,
             retriever=_refuse_retrieval,
             pattern_options=RegexOptions(),
         )
+
+    def standalone(self) -> Schema:
+        """The kind's JSON Schema (draft 2020-12) with the types that it refers to under `$defs`."""
+        return {**self.root, "$defs": _reachable(self.root, self._types)}
 
     @cached_property
     def list_plan(self) -> ListPlan | None:
@@ -208,9 +212,9 @@ class SchemaCatalog:
         """The API versions in which a kind is known, sorted."""
         return tuple(sorted(name[1] for name in self._kinds if (name[0], name[2]) == (group, kind)))
 
-    def kinds(self) -> Iterator[Kind]:
-        """Every kind that is known, sorted."""
-        return iter(sorted(self._kinds))
+    def kinds(self) -> Iterator[KindSchema]:
+        """Every kind that is known, in the order of group, version and kind."""
+        return (self._kinds[name] for name in sorted(self._kinds))
 
 
 def parse_version(version: str) -> tuple[int, int]:

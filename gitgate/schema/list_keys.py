@@ -169,13 +169,19 @@ def _repeats(plan: ListPlan, items: list[Any]) -> bool:
             names = items
         elif len(keys) == 1:
             (key,) = keys
-            names = [item.get(key, defaults.get(key)) for item in items]
+            names = [_key_value(item, key, defaults) for item in items]
         else:
-            names = [tuple([item.get(key, defaults.get(key)) for key in keys]) for item in items]
+            names = [tuple([_key_value(item, key, defaults) for key in keys]) for item in items]
         return len(set(names)) != len(items)
     except (TypeError, AttributeError):
         # Items of a type that the schema does not allow, or a set of objects: the slower look decides.
         return True
+
+
+def _key_value(item: Any, key: str, defaults: dict[str, Any]) -> Any:
+    """What a key counts as; null is absent, and absent is the default."""
+    value = item.get(key)
+    return defaults.get(key) if value is None else value
 
 
 def find_duplicates(plan: ListPlan, value: Any, path: FieldPath = ()) -> Iterator[SchemaViolation]:
@@ -210,7 +216,7 @@ def _key_of(plan: ListPlan, item: Any) -> Any:
         return [item]
     if not isinstance(item, dict):
         return None
-    key = {name: item.get(name, plan.defaults.get(name)) for name in plan.keys}
+    key = {name: _key_value(item, name, plan.defaults) for name in plan.keys}
     present = any(item.get(name) is not None for name in plan.keys)
     return key if present else None
 

@@ -298,7 +298,7 @@ def _retyped(value: Any, types: list[str], shown: str) -> str | None:
         number = ("integer" in types or "number" in types) and re.fullmatch(r"-?[0-9]{1,19}", text)
         if number or ("boolean" in types and text in ("true", "false")):
             return "Remove the quotes."
-    elif isinstance(value, bool | int | float) and "string" in types:
+    elif isinstance(value, bool | int | float) and set(types) <= {"string", "null"}:
         return f'Put it in quotes: "{shown}".' if shown else "Put it in quotes."
     elif isinstance(value, dict) and "array" in types:
         return 'Make it a list: begin each item with "- ".'

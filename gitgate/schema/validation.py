@@ -57,7 +57,10 @@ def _of_object(data: Mapping[str, Any], schema: KindSchema) -> tuple[SchemaViola
         return ()
     found: list[SchemaViolation] = []
     if not valid:
-        found += _of_errors(schema.validator.iter_errors(data), data, schema)
+        try:
+            found += _of_errors(schema.validator.iter_errors(data), data, schema)
+        except (ValueError, TypeError, RecursionError) as error:
+            return (_cannot_judge(schema, type(error).__name__),)
     if plan is not None:
         found += islice(find_duplicates(plan, data), VIOLATION_LIMIT + 1)
     return _bounded(violation for violation in found if not _is_ignored(violation, schema))
@@ -80,12 +83,10 @@ def _is_ignored(violation: SchemaViolation, schema: KindSchema) -> bool:
 
 
 def _cannot_judge(schema: KindSchema, reason: str) -> SchemaViolation:
-    return SchemaViolation(
-        "crd-invalid",
-        (),
-        f"the definition of {schema.kind} cannot judge the object: {reason}",
-        "Correct the CustomResourceDefinition.",
-    )
+    if schema.custom is None:
+        return SchemaViolation("invalid-value", (), f"{schema.kind} cannot be judged: {reason}")
+    message = f"the definition of {schema.kind} cannot judge the object: {reason}"
+    return SchemaViolation("crd-invalid", (), message, "Correct the CustomResourceDefinition.")
 
 
 def _bounded(found: Iterable[SchemaViolation]) -> tuple[SchemaViolation, ...]:
