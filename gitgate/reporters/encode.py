@@ -2,7 +2,7 @@ r"""The only place where untrusted text becomes output: one function per thing t
 
 Everything in a report may come from the author of the change: paths, names, field keys, messages, branch names,
 excerpts. What could be taken for something else is never dropped but *shown*, as a C escape (`\x1b`, `\u202e`), so
-that a reader sees what is there. Rows O1 to O4 of docs/threat-model.md are held here and tested by properties.
+that a reader sees what is there. tests/properties/test_reporters.py holds every format to it.
 """
 
 from __future__ import annotations

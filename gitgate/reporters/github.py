@@ -11,12 +11,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from gitgate.finding import Finding, Severity
-from gitgate.location import format_field_path
 from gitgate.report import CheckResult, Report
 from gitgate.reporters.base import PLAIN, Style
 from gitgate.reporters.encode import clipped, command_data, command_property, log_safe, printable
 from gitgate.reporters.order import in_report_order, path_of
-from gitgate.reporters.summary import counted, is_new, outcome, remedy_of, unfinished, why_undetermined
+from gitgate.reporters.summary import counted, is_new, outcome, remedy_of, subject_of, unfinished, why_undetermined
 
 CAP = 10
 """Annotations of one severity that a step may add; the runner drops the rest silently (actions/runner,
@@ -72,10 +71,5 @@ def _annotation(finding: Finding, remedy: str) -> str:
 
 
 def _message(finding: Finding, remedy: str) -> str:
-    subject = " ".join(
-        part
-        for part in (str(finding.resource) if finding.resource is not None else "", format_field_path(finding.field))
-        if part
-    )
-    lines = (finding.message, subject, f"fix: {remedy}" if remedy else "")
+    lines = (finding.message, " ".join(subject_of(finding)), f"fix: {remedy}" if remedy else "")
     return "\n".join(printable(clipped(line, _MESSAGE_LIMIT)) for line in lines if line)

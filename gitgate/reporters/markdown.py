@@ -11,7 +11,6 @@ from html import escape
 from itertools import groupby
 
 from gitgate.finding import Finding, Severity, State
-from gitgate.location import format_field_path
 from gitgate.report import Report, Verdict
 from gitgate.reporters.base import PLAIN, Style
 from gitgate.reporters.encode import html_code, html_prose, percent_encoded
@@ -24,6 +23,7 @@ from gitgate.reporters.summary import (
     place_of,
     remedy_of,
     rule_page,
+    subject_of,
     tally,
     unfinished,
     why_undetermined,
@@ -140,18 +140,9 @@ def _details_per_file(new: list[Finding], report: Report) -> Iterator[_Block]:
 
 
 def _item(finding: Finding, report: Report) -> str:
-    place = place_of(finding)
     lines = [
         f"<b>{_SEVERITY_WORDS[finding.severity]}</b> {_rule_link(finding.rule)} {html_prose(finding.message)}",
-        " ".join(
-            html_code(text)
-            for text in (
-                place,
-                str(finding.resource) if finding.resource is not None else "",
-                format_field_path(finding.field),
-            )
-            if text
-        ),
+        " ".join(html_code(text) for text in (place_of(finding), *subject_of(finding)) if text),
     ]
     text = "<br>".join(line for line in lines if line)
     remedy = remedy_of(finding, report)

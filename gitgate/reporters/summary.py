@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gitgate.change import Change
 from gitgate.finding import Finding, Severity, State
+from gitgate.location import format_field_path
 from gitgate.report import CheckResult, CheckStatus, Report, Verdict
 from gitgate.reporters.order import path_of
 
@@ -122,6 +123,8 @@ def compared(change: Change, *, full: bool = False) -> str:
     def side(word: str, oid: str | None, name: str) -> str:
         return " ".join(part for part in (word, oid[:length] if oid else "", name if name != oid else "") if part)
 
+    if change.base is None and change.head is None:
+        return f"{change.head_name}, no base" if change.head_name else "no base"
     if change.base is None:
         return f"{side('head', change.head, change.head_name)}, no base: every finding counts as new"
     return f"{side('base', change.base, change.base_name)}, {side('head', change.head, change.head_name)}"
@@ -174,6 +177,15 @@ def unjudged_sentence(numbers: Tally) -> str:
     if len(kinds) > _KINDS_SHOWN:
         shown.append(f"and {counted(len(kinds) - _KINDS_SHOWN, 'more kind')}")
     return f"no schema judged {total}: {', '.join(shown)}"
+
+
+def subject_of(finding: Finding) -> tuple[str, ...]:
+    """The object and the field in it; the field is left out where the message names it anyway."""
+    parts = [str(finding.resource)] if finding.resource is not None else []
+    field = format_field_path(finding.field)
+    if field and field not in finding.message:
+        parts.append(field)
+    return tuple(parts)
 
 
 def place_of(finding: Finding) -> str:

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from gitgate.finding import Finding, Severity, State
-from gitgate.location import Precision, format_field_path
+from gitgate.location import Precision
 from gitgate.report import Report, Verdict
 from gitgate.reporters.base import MINIMUM_WIDTH, PLAIN, Style
 from gitgate.reporters.encode import cells, clipped, log_safe
@@ -23,6 +23,7 @@ from gitgate.reporters.summary import (
     outcome,
     place_of,
     remedy_of,
+    subject_of,
     tally,
     unfinished,
     unjudged_sentence,
@@ -120,9 +121,7 @@ def _subject(finding: Finding, width: int) -> Iterator[Line]:
 
     None of them is broken; what does not fit goes on a line of its own. Only an absurdly long one is cut.
     """
-    parts = [str(finding.resource)] if finding.resource is not None else []
-    if finding.field:
-        parts.append(format_field_path(finding.field))
+    parts = list(subject_of(finding))
     if finding.versions:
         parts.append(f"(Kubernetes {', '.join(finding.versions)})")
     line = ""

@@ -1,4 +1,4 @@
-"""Whatever a report contains, no reader of the output is led astray (rows O1 to O4 of the threat model)."""
+"""Whatever a report contains, no reader of the output is led astray: no terminal, CI log, web page or parser."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from gitgate.finding import Finding, State
-from gitgate.location import Location, Position, Precision
+from gitgate.location import Location, Position, Precision, format_field_path
 from gitgate.report import CheckResult, Report, Verdict
 from gitgate.reporters.base import MINIMUM_WIDTH, Style
 from gitgate.reporters.encode import cells
@@ -49,8 +49,7 @@ def test_accepted_is_two_lines():
 def test_last_paragraph_is_the_verdict_with_its_reason():
     last = render(UNDETERMINED, Style(width=200)).splitlines()[-1]
     assert last == (
-        "undetermined: the schema check could not finish; 0 errors, 1 warning in 1 of 2 objects "
-        "(head index, no base: every finding counts as new)"
+        "undetermined: the schema check could not finish; 0 errors, 1 warning in 1 of 2 objects (index, no base)"
     )
 
 
@@ -131,6 +130,20 @@ def test_caret_is_left_out_where_only_the_object_is_known():
     finding = replace(TYPO, location=replace(TYPO.location, precision=Precision.OBJECT))
     assert "19 | " in render(_report(finding))
     assert "^" not in render(_report(finding))
+
+
+def test_field_is_not_said_twice_when_the_message_names_it():
+    field = format_field_path(TYPO.field)
+    named = render(_report(replace(TYPO, message=f"{field} is not a field of Container")), Style(width=200))
+    assert named.count(field) == 1
+    assert render(_report(TYPO), Style(width=200)).count(field) == 1
+
+
+def test_first_commit_is_told_that_everything_counts():
+    change = replace(REJECTED.change, base=None)
+    assert render(replace(REJECTED, change=change), Style(width=200)).endswith(
+        "(head 9f8e7d6c feature/faster-web, no base: every finding counts as new)\n"
+    )
 
 
 def test_rule_remedy_stands_in_for_a_missing_fix():
