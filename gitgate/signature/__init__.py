@@ -1,0 +1,1 @@
+"""Is every new commit signed by somebody who may change those paths? An engine that knows no findings."""

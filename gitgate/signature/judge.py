@@ -1,0 +1,106 @@
+"""One signed object: from its bytes to what is established about its signature, and to whom the key belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from gitgate.signature.armor import read_armor
+from gitgate.signature.clock import check_clock
+from gitgate.signature.commit import CommitObject, TagObject
+from gitgate.signature.openpgp import OpenPgpVerifier, openpgp_verifier
+from gitgate.signature.packets import read_signature
+from gitgate.signature.self_test import self_test
+from gitgate.signature.signers import Holder, Signers
+from gitgate.signature.ssh import read_ssh_signature, verify_ssh
+from gitgate.signature.verdict import Code, Failure, Format, SignatureEvidence, in_order
+from gitgate.signature.x509 import judge_x509
+
+
+class SignatureJudge:
+    """Judges signatures by one signers file at one time; safe to use from several threads."""
+
+    def __init__(self, signers: Signers, openpgp: OpenPgpVerifier, now: datetime) -> None:
+        self._signers = signers
+        self._openpgp = openpgp
+        self._now = now
+        self._seconds = check_clock(now)
+
+    def judge(self, signed: CommitObject | TagObject) -> SignatureEvidence:
+        """Everything that can be said of the object's signature, every failure included.
+
+        Raises:
+            ToolError: gpgv could not run to its end.
+        """
+        if signed.signature_failure is not None:
+            return SignatureEvidence(failures=(signed.signature_failure,))
+        if signed.signature is None:
+            return SignatureEvidence(failures=(Failure(Code.UNSIGNED, "there is no signature"),))
+        armored = read_armor(signed.signature)
+        if isinstance(armored, Failure):
+            return SignatureEvidence(failures=(armored,))
+        if armored.format is Format.X509:
+            return judge_x509(armored.data)
+        evidence = self._verify(armored.format, armored.data, signed.payload)
+        failures = [*evidence.failures, *self._demands(evidence)]
+        return SignatureEvidence(
+            format=evidence.format,
+            fingerprint=evidence.fingerprint,
+            primary=evidence.primary,
+            made_at=evidence.made_at,
+            digest=evidence.digest,
+            algorithm=evidence.algorithm,
+            tool=evidence.tool,
+            verified=evidence.verified,
+            failures=in_order(failures),
+        )
+
+    def holder(self, evidence: SignatureEvidence) -> Holder | None:
+        """Whose key made a verified signature; None when nobody's that is known."""
+        return self._signers.holders.get(evidence.primary) if evidence.verified else None
+
+    def _verify(self, kind: Format, data: bytes, payload: bytes) -> SignatureEvidence:
+        if kind is Format.OPENPGP:
+            packet = read_signature(data)
+            if isinstance(packet, Failure):
+                return SignatureEvidence(format=kind, failures=(packet,))
+            return self._openpgp.verify(payload, packet, self._seconds, self._signers.strength)
+        signature = read_ssh_signature(data)
+        if isinstance(signature, Failure):
+            return SignatureEvidence(format=kind, failures=(signature,))
+        return verify_ssh(payload, signature, self._signers.ssh_keys, self._signers.strength)
+
+    def _demands(self, evidence: SignatureEvidence) -> Iterator[Failure]:
+        """What the signers file adds to the mathematics: formats, windows, revocation."""
+        if evidence.format not in self._signers.formats:
+            yield Failure(Code.SIG_FORMAT_NOT_ALLOWED, f"{evidence.format} signatures do not count here")
+        holder = self._signers.holders.get(evidence.primary)
+        if holder is None:
+            return
+        key = holder.key
+        if key.format is Format.SSH:
+            if self._signers.revoked.holds(self._signers.ssh_keys[key.fingerprint]):
+                yield Failure(Code.KEY_REVOKED, f"key {key.fingerprint} is in the revocation list")
+            # SSH keys carry no dates of their own: their window in the signers file is their lifetime.
+            if key.not_after is not None and key.not_after <= self._now:
+                yield Failure(Code.KEY_EXPIRED, f"key {key.fingerprint} was valid until {key.not_after:%Y-%m-%d}")
+            if key.not_before is not None and key.not_before > self._now:
+                yield Failure(Code.KEY_NOT_YET_VALID, f"key {key.fingerprint} is valid from {key.not_before:%Y-%m-%d}")
+        elif not key.accepted_at(self._now):
+            yield Failure(Code.KEY_OUT_OF_WINDOW, f"{holder.name}'s key {key.fingerprint} is not accepted at this time")
+
+
+@contextmanager
+def signature_judge(signers: Signers, now: datetime) -> Iterator[SignatureJudge]:
+    """A judge with its private keyring; gpgv is tested on known vectors before anything is believed.
+
+    Raises:
+        ToolError: A program is missing or unreliable, or the clock is.
+        CertificateError: gpg does not accept a declared certificate.
+    """
+    check_clock(now)
+    if signers.certificates:
+        self_test()
+    with openpgp_verifier(signers.certificates) as openpgp:
+        yield SignatureJudge(signers, openpgp, now)
