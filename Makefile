@@ -8,7 +8,7 @@ TOOLS := $(CURDIR)/.tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install tools demo test lint format docs schemas bench conformance package clean
+.PHONY: help install tools demo test lint format docs schemas lock bench conformance package clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,11 @@ docs: install  ## write docs/rules/ from the rules
 schemas: install  ## write schemas/kubernetes-*.json.gz from kubernetes-validate
 	$(BIN)/pip install --quiet --group schemas
 	$(BIN)/python tools/build_schemas.py
+
+lock: install  ## write action/requirements.txt, the versions that the GitHub Action installs
+	$(BIN)/pip install --quiet --group lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" --output-file action/requirements.txt pyproject.toml action/requirements.in
 
 bench: install tools  ## speed, as ratios against baselines in the same run
 	$(BIN)/python -m benchmarks
