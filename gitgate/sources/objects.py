@@ -216,7 +216,7 @@ def _is_api_version(text: str) -> bool:
         group, version = split_api_version(text)
     except ValueError:
         return False
-    return bool(version) and (bool(group) or "/" not in text)
+    return bool(version) and bool(group or "/" not in text)
 
 
 def _identity(value: Mapping[str, Any]) -> ResourceId:
