@@ -1,4 +1,4 @@
-"""Attacks through git itself, named for the rows of the threat model (docs/threat-model.md), each with its recipe."""
+"""Attacks through git itself, by the rows of the threat model (G1 to G14), each with its recipe."""
 
 from __future__ import annotations
 
