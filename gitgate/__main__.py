@@ -6,6 +6,7 @@ only through a report whose verdict is accepted (and through `--help`, `explain`
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -14,6 +15,9 @@ from gitgate.errors import GitgateError, UsageError
 
 def main() -> None:
     """Run gitgate and exit."""
+    # A run is short, and what it builds are trees of plain values without cycles: looking for cycles among millions
+    # of them cost a fifth of the time and freed nothing (make bench).
+    gc.disable()
     sys.exit(run(sys.argv[1:]))
 
 
