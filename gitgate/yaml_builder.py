@@ -46,6 +46,8 @@ _CACHED_KEYS = 10_000
 
 # (container, key that waits for its value, is the container a mapping, is it in flow style, does `<<` wait)
 _Frame = tuple[Any, str | None, bool, bool, bool]
+_Place = tuple[Any, str | None, bool]
+"""The first three of a frame: where a value will go."""
 
 
 class Budget:
@@ -132,12 +134,12 @@ class Builder:
                 if check_length and len(text) > self._limits.scalar_length:
                     raise self._limit(event, f"a scalar is longer than {self._limits.scalar_length:,} characters")
                 if event.tag is not None or event.anchor is not None:
-                    path = self._path(container, key, in_map)
-                    value = self._slow_value(event, path, implicit_null=flow and in_map and not text)
+                    place = (container, key, in_map)
+                    value = self._slow_value(event, place, implicit_null=flow and in_map and not text)
                 elif text[:1] in _SPECIAL and event.implicit[0]:
                     value, reading, error = _plain(text) if len(text) < _CACHED_LENGTH else _read_plain(text)
                     if reading is not None or error is not None or (not text and flow and in_map):
-                        self._report_plain(event, self._path(container, key, in_map), reading, error)
+                        self._report_plain(event, (container, key, in_map), reading, error)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 is_mapping = kind is MappingStartEvent
                 value = {} if is_mapping else []
@@ -259,13 +261,13 @@ class Builder:
             return self._plain_key(event, text, container)[0]
         return self._plain_key(event, text, container)[0] if event.implicit[0] else text
 
-    def _slow_value(self, event: Any, path: FieldPath, *, implicit_null: bool) -> Any:
+    def _slow_value(self, event: Any, place: _Place, *, implicit_null: bool) -> Any:
         """Value of a scalar with a tag or an anchor."""
         text = event.value
         reading = error = None
         value: Any = text
         if event.tag is not None:
-            self._note_tag(event, path)
+            self._note_tag(event, self._path(*place))
             try:
                 value = resolve_tagged(event.tag, text)
             except InvalidScalarError as refused:
@@ -277,12 +279,15 @@ class Builder:
             if implicit_null:
                 reading = "an empty string"
         if reading is not None or error is not None:
-            self._report_plain(event, path, reading, error)
+            self._report_plain(event, place, reading, error)
         if event.anchor is not None:
             self._anchors[event.anchor] = (value, event)
         return value
 
-    def _report_plain(self, event: Any, path: FieldPath, reading: str | None, error: str | None) -> None:
+    def _report_plain(self, event: Any, place: _Place, reading: str | None, error: str | None) -> None:
+        if error is None and self._is_full():
+            return
+        path = self._path(*place)
         text = _shorten(event.value)
         if error is not None:
             raise Unreadable(
@@ -317,6 +322,8 @@ class Builder:
         _, merged = self._merged.get(id(container), (None, set()))
         if key in merged:
             merged.discard(key)
+            return
+        if self._is_full():
             return
         message = (
             f'the key "{_shorten(key)}" occurs twice in one mapping: kubectl takes the last one, kustomize refuses'
@@ -435,8 +442,12 @@ class Builder:
         )
 
     def _report(self, event: Any, code: str, message: str, path: FieldPath, fix: str | None = None) -> None:
-        if len(self.problems) <= self._limits.problems:
+        if not self._is_full():
             self.problems.append(self._problem(event, code, message, path=path, fix=fix))
+
+    def _is_full(self) -> bool:
+        """Are there more problems than will be told? A hostile file could have a million of them."""
+        return len(self.problems) > self._limits.problems
 
     def _invalid_key(self, event: Any, container: Any, message: str) -> Unreadable:
         path = self._path(container, None, in_map=True)

@@ -37,6 +37,8 @@ from gitgate.yaml_text import (
 __all__ = ["DEFAULT_LIMITS", "YamlDocument", "YamlFile", "YamlLimits", "YamlProblem", "read_yaml"]
 
 _BRACES = re.compile(rb"\{\{|\{%")
+_DOUBTFUL_ESCAPE = re.compile(rb"\\(?:/|N|x85|u0085|U00000085)")
+_ESCAPED_BACKSLASH = re.compile(r"\\\\")
 _BLANK_LINES = rb"(?:[ \t]*+(?:#[^\n]*+|\r)?\n)*+"
 _DIRECTIVE = re.compile(_BLANK_LINES + rb"%")
 _BLANK = re.compile(_BLANK_LINES + rb"[ \t]*+(?:#[^\n]*+)?\Z")
@@ -203,8 +205,37 @@ def _read_chunk(chunk: Chunk, index: int, budget: Budget) -> tuple[YamlDocument 
     if built is None:
         return None, builder.problems
     value, first = built
+    if _DOUBTFUL_ESCAPE.search(source):
+        escapes = _escape_problems(chunk, index)
+        builder.problems.extend(escapes)
+        if any(problem.fatal for problem in escapes):
+            return None, builder.problems
     document = YamlDocument(index=index, value=value, line=first, encrypted=is_encrypted(value), chunk=chunk)
     return document, builder.problems
+
+
+def _escape_problems(chunk: Chunk, index: int) -> list[YamlProblem]:
+    """Escapes in double quotes that libyaml reads and another reader refuses or reads as something else."""
+    text = chunk.source.decode("utf-8")
+    problems: list[YamlProblem] = []
+    next_event: Callable[[], Any] = CParser(chunk.source).get_event
+    while (event := next_event()) is not None:
+        if not isinstance(event, ScalarEvent) or event.style != '"':
+            continue
+        start: Any = event.start_mark
+        end: Any = event.end_mark
+        raw = _ESCAPED_BACKSLASH.sub("", text[start.index : end.index])
+        position = Position(start.line + chunk.line, start.column + 1)
+        if "\\/" in raw and not is_json(chunk.source):
+            message, code, fix = "kubectl does not know the escape \\/ in YAML", "yaml-syntax", "Write a plain /."
+            problems.append(
+                YamlProblem(code=code, message=message, position=position, document=index, fix=fix, fatal=True)
+            )
+        elif "\x85" in event.value:
+            message = "kubectl reads the escaped U+0085 as that character, kustomize as a space"
+            code, fix = "yaml-ambiguous-scalar", "Write a space or \\n."
+            problems.append(YamlProblem(code=code, message=message, position=position, document=index, fix=fix))
+    return problems
 
 
 def _as_template(chunk: Chunk, problem: YamlProblem) -> YamlProblem:

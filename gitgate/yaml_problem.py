@@ -14,7 +14,7 @@ class YamlLimits:
     Attributes:
         bytes: Size of a file.
         documents: Documents in a file.
-        nodes: Scalars, mappings, sequences and aliases in a file; what 4 MiB of dense manifest hold.
+        nodes: Values in a file: scalars, mappings, lists and aliases; what 4 MiB of dense manifest hold.
         depth: Levels of mappings and sequences, those that aliases bring included.
         alias_weight: Nodes that the aliases of a file stand for when each is replaced by what it refers to. The
             API machinery refuses more than about 400,000 (go-yaml v2, `allowedAliasRatio`).
@@ -24,7 +24,7 @@ class YamlLimits:
 
     bytes: int = 4 * 1024 * 1024
     documents: int = 5_000
-    nodes: int = 500_000
+    nodes: int = 400_000
     depth: int = 100
     alias_weight: int = 100_000
     scalar_length: int = 1_500_000

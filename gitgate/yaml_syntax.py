@@ -86,6 +86,8 @@ _EXPLANATIONS = (
         "Remove the comma, or write the value.",
     ),
 )
+# Problems that libyaml notices only after what is wrong.
+_FAULT_AT_START = frozenset({"could not find expected ':'", "did not find expected alphabetic or numeric character"})
 
 
 def template_position(text: str, line: int, failed: Position) -> Position | None:
@@ -133,7 +135,12 @@ def syntax_problem(error: Any, source: bytes, line: int, document: int) -> YamlP
         advice = _Advice(start, "the quote that opens here is never closed", "Close it, or remove it.")
     else:
         advice = None
-    advice = _conflict(text) or advice or _bad_character(text, here, problem) or _explained(problem, here, start, line)
+    advice = (
+        _conflict(text)
+        or advice
+        or _bad_character(text, here, start, problem)
+        or _explained(problem, here, start, line)
+    )
     position = Position(line + advice.place.line, advice.place.column + 1)
     return YamlProblem(
         code="yaml-syntax", message=advice.message, position=position, document=document, fix=advice.fix, fatal=True
@@ -156,7 +163,7 @@ def _conflict(text: str) -> _Advice | None:
     return _Advice(place, "the file holds the markers of an unresolved git merge conflict", "Resolve the conflict.")
 
 
-def _bad_character(text: str, place: Position, problem: str) -> _Advice | None:
+def _bad_character(text: str, place: Position, start: Position, problem: str) -> _Advice | None:
     """A character that a person overlooks: a tab or a no-break space, or one that cannot start a value."""
     lines = text.split("\n")
     for number in (place.line, place.line - 1):
@@ -165,10 +172,12 @@ def _bad_character(text: str, place: Position, problem: str) -> _Advice | None:
         if "\t" in indentation and candidate.strip():
             tab = Position(number, indentation.index("\t"))
             return _Advice(tab, "a tab indents this line, and YAML allows only spaces", "Use spaces.")
+    for number in (place.line, place.line - 1, start.line):
+        candidate = lines[number] if 0 <= number < len(lines) else ""
+        if "\u00a0" in candidate:
+            space = Position(number, candidate.index("\u00a0"))
+            return _Advice(space, "a no-break space (U+00A0) stands where a space should", "Type a plain space.")
     here = lines[place.line] if place.line < len(lines) else ""
-    if "\u00a0" in here:
-        space = Position(place.line, here.index("\u00a0"))
-        return _Advice(space, "a no-break space (U+00A0) stands where a space should", "Type a plain space.")
     if problem == "found character that cannot start any token":
         return _Advice(place, f"a plain value cannot start with {here[place.column : place.column + 1]}", "Quote it.")
     return None
@@ -177,5 +186,6 @@ def _bad_character(text: str, place: Position, problem: str) -> _Advice | None:
 def _explained(problem: str, place: Position, start: Position, line: int) -> _Advice:
     for beginning, message, fix in _EXPLANATIONS:
         if problem.startswith(beginning):
+            place = start if beginning in _FAULT_AT_START else place
             return _Advice(place, message.format(line=start.line + line), fix)
     return _Advice(place, f"the text is not YAML: {problem}", None)
