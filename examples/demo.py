@@ -1,0 +1,199 @@
+"""`make demo`: a GitOps repository, a pull request with everyday mistakes, what gitgate says of it, and the repair.
+
+Builds demo/shop (or the folder that is named) from examples/shop and prints each command before it runs it. Ends with 0 when gitgate judged as it
+should; anything else is a defect of the demo or of gitgate.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE = ROOT / "examples" / "shop"
+REPOSITORY = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "demo" / "shop").absolute()
+BRANCH = "black-friday"
+ACCEPTED, REJECTED = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A change to one file: what was there, what the pull request makes of it, and what it should have made.
+
+    Attributes:
+        rule: What gitgate finds in the mistake.
+    """
+
+    path: str
+    before: str
+    mistake: str
+    repair: str
+    rule: str
+
+
+EDITS = (
+    Edit(
+        path="base/cart.yaml",
+        before="          image: registry.example.com/shop/cart:1.9.3\n",
+        mistake="          image: registry.example.com/shop/cart:1.10.0\n          imagePullPolice: Always\n",
+        repair="          image: registry.example.com/shop/cart:1.10.0\n          imagePullPolicy: Always\n",
+        rule="schema/unknown-field",
+    ),
+    Edit(
+        path="overlays/production/web-scale.yaml",
+        before="  replicas: 4\n",
+        mistake='  replicas: "12"\n',
+        repair="  replicas: 12\n",
+        rule="schema/wrong-type",
+    ),
+    Edit(
+        path="monitoring/nightly-report.yaml",
+        before="apiVersion: batch/v1\n",
+        mistake="apiVersion: batch/v1beta1\n",
+        repair="apiVersion: batch/v1\n",
+        rule="schema/removed-kind",
+    ),
+    Edit(
+        path="platform/orders-database.yaml",
+        before="  replicas: 2\n",
+        mistake="  replicas: 7\n",
+        repair="  replicas: 5\n",
+        rule="schema/invalid-value",
+    ),
+    Edit(
+        path="platform/namespaces.yaml",
+        before="  name: shop\n",
+        mistake="  name: shop\n  labels:\n    team: shop\n  labels:\n    season: sale\n",
+        repair="  name: shop\n  labels:\n    team: shop\n    season: sale\n",
+        rule="schema/yaml-duplicate-key",
+    ),
+)
+
+
+class DemoError(Exception):
+    """The demo did not show what it should."""
+
+
+def main() -> int:
+    try:
+        _build()
+        _say(
+            f"""
+            A GitOps repository is in {os.path.relpath(REPOSITORY)}: kustomize overlays for two environments, plain
+            manifests and a custom resource. On the branch {BRANCH} somebody prepares a sale, in a hurry.
+            """
+        )
+        _show("git", "diff", "--stat", f"main...{BRANCH}")
+        _say("Should that be merged? gitgate works out the merge, renders it, and judges what the change brings:")
+        _judge(REJECTED, frozenset(edit.rule for edit in EDITS))
+        _say(
+            """
+            Five mistakes, each with its file, line and fix; the misspelt field counts in both environments. The wrong
+            replicas of the overlay show only after rendering. The deprecated Endpoints object was there before, so
+            that it is counted and does not stand in the way. gitgate explain schema/removed-kind tells more of a rule.
+            """
+        )
+        _commit("Repair what gitgate found", [(edit.path, edit.mistake, edit.repair) for edit in EDITS])
+        _say("The author repairs them in another commit. Again:")
+        _judge(ACCEPTED, frozenset())
+        _say(
+            f"""
+            Exit code 0: this may be merged. To play with it: cd {os.path.relpath(REPOSITORY)}, change a file,
+            git add it, and run {os.path.relpath(_gitgate(), REPOSITORY)} check --staged
+            """
+        )
+    except DemoError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _build() -> None:
+    shutil.rmtree(REPOSITORY, ignore_errors=True)
+    REPOSITORY.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(EXAMPLE, REPOSITORY)
+    _git("init", "--quiet", "--initial-branch=main")
+    _git("add", "--all")
+    _git("commit", "--quiet", "--message", "The shop")
+    _git("checkout", "--quiet", "-b", BRANCH)
+    _commit("Get ready for Black Friday", [(edit.path, edit.before, edit.mistake) for edit in EDITS])
+
+
+def _commit(message: str, replacements: Sequence[tuple[str, str, str]]) -> None:
+    for path, old, new in replacements:
+        file = REPOSITORY / path
+        text = file.read_text(encoding="utf-8")
+        if old not in text:
+            raise DemoError(f"examples/shop/{path} no longer holds what the demo changes")
+        file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    _git("commit", "--quiet", "--all", "--message", message)
+
+
+def _judge(code: int, rules: frozenset[str]) -> None:
+    arguments = ("check", "--base", "main", "--head", BRANCH)
+    _show("gitgate", *arguments, expected=code)
+    # Once more for the demo itself: was it rejected for the right reasons?
+    report = _run([str(_gitgate()), *arguments, "--output", "json"], capture=True)
+    found = {item["rule"] for item in json.loads(report.stdout)["findings"] if item["state"] == "new"}
+    if found != rules:
+        raise DemoError(f"the rules of the new findings are {sorted(found)}, not {sorted(rules)}")
+
+
+def _show(*command: str, expected: int = 0) -> None:
+    """Print a command as one would type it, run it, and show how it ended."""
+    print(_strong(f"$ {' '.join(command)}"), flush=True)
+    program = [str(_gitgate())] if command[0] == "gitgate" else [command[0], "--no-pager"]
+    done = _run([*program, *command[1:]])
+    if command[:2] == ("gitgate", "check"):
+        print(_strong(f"exit code {done.returncode}"))
+    if done.returncode != expected:
+        raise DemoError(f"{' '.join(command)} ended with {done.returncode}, not {expected}")
+
+
+def _git(*arguments: str) -> None:
+    done = _run(["git", *arguments], capture=True)
+    if done.returncode != 0:
+        raise DemoError(f"git {arguments[0]}: {done.stderr.strip()}")
+
+
+def _run(command: Sequence[str], *, capture: bool = False) -> subprocess.CompletedProcess[str]:
+    person = {"NAME": "A Developer", "EMAIL": "developer@example.com"}
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
+        **{f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in person.items()},
+        # Nobody's signing key, hook or template has a part in this.
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+    }
+    sys.stdout.flush()
+    try:
+        return subprocess.run(
+            list(command), cwd=REPOSITORY, env=environment, capture_output=capture, text=True, check=False
+        )
+    except FileNotFoundError:
+        raise DemoError(f"{command[0]} is not installed") from None
+
+
+def _gitgate() -> Path:
+    return Path(sys.prefix) / "bin" / "gitgate"
+
+
+def _say(text: str) -> None:
+    paragraph = textwrap.fill(" ".join(textwrap.dedent(text).split()), width=98)
+    print(f"\n{paragraph}\n", flush=True)
+
+
+def _strong(text: str) -> str:
+    plain = not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return text if plain else f"\x1b[1;36m{text}\x1b[0m"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""`make demo` shows what it promises: it is the first thing that anybody sees of gitgate."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.action import ROOT
+from tests.support.cli import gitgate
+
+
+def demo(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "demo.py"), str(folder)],
+        env={"PATH": os.environ["PATH"], "HOME": str(folder.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+
+def test_it_shows_a_rejection_with_places_and_fixes_and_then_the_accepted_repair(tmp_path: Path) -> None:
+    done = demo(tmp_path / "shop")
+    assert done.returncode == 0, done.stderr
+    rejected, accepted = done.stdout.split("The author repairs them")
+    assert "$ gitgate check --base main --head black-friday" in rejected
+    assert "base/cart.yaml:18:11 error schema/unknown-field" in rejected
+    assert "fix: Did you mean imagePullPolicy?" in rejected
+    assert "exit code 1" in rejected
+    assert "exit code 0" in accepted
+    assert "\x1b" not in done.stdout
+    assert done.stderr == ""
+
+
+def test_it_can_be_run_again(tmp_path: Path) -> None:
+    assert demo(tmp_path / "shop").returncode == 0
+    assert demo(tmp_path / "shop").returncode == 0
+
+
+def test_the_example_has_one_warning_and_no_error() -> None:
+    ended = gitgate("validate", "--output", "json", "examples/shop", cwd=ROOT)
+    assert ended.code == 0
+    assert ended.rules() == ["schema/deprecated-kind"]
