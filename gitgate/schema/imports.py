@@ -110,16 +110,16 @@ def _read_file(path: str, data: bytes, relative: str) -> ImportedSchemas:
     definitions: list[Resource] = []
     raw_name = _RAW_NAME.fullmatch(relative)
     for document in file.documents:
-        for pointer, value in _objects(document.value):
-            line = document.nearest(pointer).line
+        for pointer, found_value in _objects(document.value):
+            value = found_value
+            if raw_name is not None and isinstance(value, dict) and "apiVersion" not in value:
+                value = _as_definition(value, raw_name)
             if _is_definition(value):
-                resource = _resource(path, document, pointer, value, line)
+                resource = _resource(path, document, pointer, value)
                 found = definition_violations(value)
                 problems += [_problem(path, violation.message, resource, violation.fix) for violation in found]
                 if not read_definition(value).violations:
                     definitions.append(resource)
-            elif raw_name is not None and isinstance(value, dict) and "apiVersion" not in value:
-                definitions.append(_resource(path, document, pointer, _as_definition(value, raw_name), line))
             elif relative:
                 problems.append(
                     _problem(
@@ -164,7 +164,7 @@ def _as_definition(schema: Mapping[str, Any], name: re.Match[str]) -> dict[str, 
     }
 
 
-def _resource(path: str, document: YamlDocument, pointer: FieldPath, value: Mapping[str, Any], line: int) -> Resource:
+def _resource(path: str, document: YamlDocument, pointer: FieldPath, value: Mapping[str, Any]) -> Resource:
     metadata = value.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     return Resource(
@@ -176,7 +176,7 @@ def _resource(path: str, document: YamlDocument, pointer: FieldPath, value: Mapp
             name=name if isinstance(name, str) else "",
         ),
         data=value,
-        origin=Origin(path=path, document=document.index, pointer=pointer, line=line),
+        origin=Origin(path=path, document=document.index, pointer=pointer, line=document.nearest(pointer).line),
     )
 
 

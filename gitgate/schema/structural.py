@@ -156,7 +156,11 @@ def _version(spec: Schema, entry: Schema, index: int, *, old: bool) -> CustomVer
     if structural is None and keeps_unknown:
         structural = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     warning = entry.get("deprecationWarning")
-    content = json.dumps([structural, keeps_unknown], sort_keys=True, default=str)
+    try:
+        content = json.dumps([structural, keeps_unknown], sort_keys=True, default=str)
+    except (RecursionError, TypeError, ValueError):
+        # Far deeper than `DEPTH_LIMIT`, or no JSON: whatever it is, it judges nothing.
+        content = "unreadable"
     return CustomVersion(
         group=spec["group"],
         version=entry["name"],
@@ -305,6 +309,8 @@ class _Converter:
             self._refuse((*path, "additionalProperties"), "must be a schema or a boolean")
         elif others is False or (others is None and not self._lenient and _is_closed(node)):
             schema["additionalProperties"] = False
+            # Without this the validator does not say which fields it refuses.
+            schema.setdefault("properties", {})
 
     def _items(self, schema: Schema, node: Schema, path: FieldPath, depth: int) -> None:
         items = node.get("items")

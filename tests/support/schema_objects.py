@@ -96,7 +96,8 @@ def backup(spec: Any) -> dict[str, Any]:
 
 def as_resource(data: dict[str, Any]) -> Resource:
     group, _, version = data["apiVersion"].rpartition("/")
-    name = data.get("metadata", {}).get("name", "")
+    metadata = data.get("metadata")
+    name = metadata.get("name", "") if isinstance(metadata, dict) else ""
     return Resource(ResourceId(group, version, data["kind"], "", name), data, Origin("crd.yaml"))
 
 
