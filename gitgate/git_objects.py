@@ -286,7 +286,7 @@ class GitTree:
     def _blob(self, path: str) -> str:
         entry = self._entries[path]
         if entry.mode == SUBMODULE:
-            raise KeyError(path)
+            raise RepositoryError(f"{path} is a submodule, whose content is in another repository")
         return entry.oid
 
 

@@ -51,7 +51,7 @@ class Tree(Protocol):
 
         Raises:
             KeyError: No such entry.
-            GitgateError: It cannot be read.
+            GitgateError: It cannot be read, or is a submodule.
         """
 
     def sizes(self, paths: Iterable[str]) -> dict[str, int]:
@@ -61,8 +61,8 @@ class Tree(Protocol):
         """Content of a file, or a symbolic link's target.
 
         Raises:
-            KeyError: No such entry, or a submodule.
-            GitgateError: It cannot be read, or holds more than `MAX_BLOB_BYTES`.
+            KeyError: No such entry.
+            GitgateError: It cannot be read, is a submodule, or holds more than `MAX_BLOB_BYTES`.
         """
 
     def read_many(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:

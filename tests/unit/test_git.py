@@ -437,11 +437,11 @@ class TestTrees:
             assert tree.sizes(["a.yaml", "link", "d.yaml"]) == {"a.yaml": 1, "link": 6, "d.yaml": 0}
             assert tree.size("d/e/f.yaml") == 1
             assert tree.read("link") == b"a.yaml"
-            for path in ("sub", "nothing"):
+            for ask in (tree.read, tree.size):
                 with pytest.raises(KeyError):
-                    tree.read(path)
-                with pytest.raises(KeyError):
-                    tree.size(path)
+                    ask("nothing")
+                with pytest.raises(RepositoryError, match="sub is a submodule"):
+                    ask("sub")
 
     def test_many_large_files_are_read_in_order_while_others_are_read_between(self, repository):
         files = {f"{number:03}.yaml": os.urandom(40_000) for number in range(200)}
