@@ -80,7 +80,7 @@ def test_a_child_that_closed_its_streams_and_sleeps_on_is_ended(tmp_path: Path):
 
 def test_a_grandchild_that_keeps_the_pipe_open_is_ended_with_it(tmp_path: Path):
     with pytest.raises(ToolError, match="took longer"):
-        shell("sleep 60 & echo $! > pid; exit 0", tmp_path, timeout=0.3)
+        shell("sleep 60 & echo $! > pid; exit 0", tmp_path, timeout=0.5)
     wait_until_dead(int((tmp_path / "pid").read_text()))
 
 
@@ -94,7 +94,7 @@ def test_a_grandchild_in_a_session_of_its_own_cannot_hold_the_gate(tmp_path: Pat
     )
     start = time.monotonic()
     with pytest.raises(ToolError, match="took longer"):
-        run([PYTHON, "-c", script], cwd=tmp_path, timeout=1)
+        run([PYTHON, "-I", "-S", "-c", script], cwd=tmp_path, timeout=2)
     assert time.monotonic() - start < 10
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
 
