@@ -1,7 +1,7 @@
 """`make demo`: a GitOps repository, a pull request with everyday mistakes, what gitgate says of it, and the repair.
 
-Builds demo/shop (or the folder that is named) from examples/shop and prints each command before it runs it. Ends with 0 when gitgate judged as it
-should; anything else is a defect of the demo or of gitgate.
+Builds demo/shop (or the folder that is named) from examples/shop and prints each command before it runs it. Ends with
+0 when gitgate judged as it should; anything else is a defect of the demo or of gitgate.
 """
 
 from __future__ import annotations
