@@ -5,6 +5,7 @@ Run alone: `python -m tests.conformance.kubeconform CORPORA`.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import json
@@ -12,13 +13,13 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gitgate.__main__ import run
+from tests.conformance.score import Score, report
 
 CASES = "schema/kubeconform-cases.jsonl"
-_IGNORED_FLAGS = {"-summary", "-verbose"}
 _STDIN = re.compile(r"cat (?P<file>\S+) \| (?P<command>.*)")
 
 
@@ -57,66 +58,69 @@ def cases(corpora: Path) -> Iterator[Case | Unmapped]:
     """All cases of the corpus, translated where that is possible."""
     for line in (corpora / CASES).read_text("utf-8").splitlines():
         record = json.loads(line)
+        case = Case(record["name"], (), None, record["expected"] == "exit 0", record["cmd"])
         try:
-            if record["file"].endswith("nonetwork.bats") and record["expected"] != "exit 0":
-                raise _NoCounterpartError("wants a failure because there is no network; gitgate needs none")
-            yield _translate(record["name"], record["cmd"], record["expected"] == "exit 0", corpora / "schema")
+            if record["file"].endswith("nonetwork.bats") and not case.accepted:
+                raise _NoCounterpartError("wants a failure because there is no network; gitgate needs none")  # noqa: TRY301
+            yield _translate(case, corpora / "schema")
         except _NoCounterpartError as reason:
             yield Unmapped(record["name"], str(reason))
 
 
-def _translate(name: str, command: str, accepted: bool, folder: Path) -> Case:
-    text = command
-    if text.startswith("bash -c "):
-        text = shlex.split(text)[2]
+def _translate(case: Case, folder: Path) -> Case:
+    text = shlex.split(case.command)[2] if case.command.startswith("bash -c ") else case.command
     stdin = None
     if piped := _STDIN.fullmatch(text):
         stdin, text = folder / piped["file"], piped["command"]
     words = shlex.split(text)
     if Path(words[0]).name != "kubeconform":
         raise _NoCounterpartError(f"runs {words[0]}, not kubeconform")
-    arguments, paths = _arguments(words[1:], folder)
+    options, unknown = _FLAGS.parse_known_args(words[1:])
+    if unknown:
+        raise _NoCounterpartError(f"{unknown[0]} has no counterpart")
+    paths = [path if path == "-" else str(folder / path) for path in options.paths]
     if not paths and stdin is None:
         raise _NoCounterpartError("reads an empty standard input, or asks for help")
     named = [Path(path) for path in paths if path != "-"] + ([stdin] if stdin else [])
-    if accepted and not all(path.exists() for path in named):
+    if case.accepted and not all(path.exists() for path in named):
         raise _NoCounterpartError("its fixture is not in the corpus")
-    return Case(name, ("validate", *arguments, *(paths or ["-"])), stdin, accepted, command)
+    return replace(case, arguments=("validate", *_arguments(options, folder), *(paths or ["-"])), stdin=stdin)
 
 
-def _arguments(words: list[str], folder: Path) -> tuple[list[str], list[str]]:
-    arguments: list[str] = []
-    paths: list[str] = []
-    strict = False
-    queue = list(words)
-    while queue:
-        word = queue.pop(0)
-        flag = "-" + word.lstrip("-") if word.startswith("-") and word != "-" else word
-        if flag in _IGNORED_FLAGS:
-            continue
-        if flag == "-strict":
-            strict = True
-        elif flag == "-ignore-missing-schemas":
-            arguments += ["--allow-unknown-group", "*"]
-        elif flag == "-kubernetes-version":
-            if not queue.pop(0).startswith("1.20"):
-                raise _NoCounterpartError("asks for a Kubernetes version in a spelling or of an age that is not shipped")
-        elif flag == "-skip":
-            arguments += ["--skip", queue.pop(0)]
-        elif flag == "-reject":
-            arguments += ["--reject", queue.pop(0)]
-        elif flag == "-ignore-filename-pattern":
-            arguments += ["--exclude", {"crd": "**/*crd*", ".*invalid.*": "**/*invalid*"}[queue.pop(0)]]
-        elif flag == "-schema-location":
-            arguments += _schema_location(queue.pop(0), folder)
-        elif word.startswith("-") and word != "-":
-            raise _NoCounterpartError(f"the flag {word} has no counterpart")
-        else:
-            paths.append("-" if word == "-" else str(folder / word))
-    if not strict:
+def _parser() -> argparse.ArgumentParser:
+    """kubeconform's flags that mean something to gitgate, or nothing to the verdict."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for ignored in ("-summary", "-verbose"):
+        parser.add_argument(ignored, action="store_true")
+    parser.add_argument("-strict", action="store_true")
+    parser.add_argument("-ignore-missing-schemas", action="store_true")
+    parser.add_argument("-kubernetes-version", default="1.20")
+    for repeated in ("-skip", "-reject", "-schema-location"):
+        parser.add_argument(repeated, action="append", default=[])
+    parser.add_argument("-ignore-filename-pattern", "--ignore-filename-pattern", action="append", default=[])
+    parser.add_argument("paths", nargs="*")
+    return parser
+
+
+_FLAGS = _parser()
+
+
+def _arguments(options: argparse.Namespace, folder: Path) -> Iterator[str]:
+    if not options.kubernetes_version.startswith("1.20"):
+        raise _NoCounterpartError("asks for a Kubernetes version in a spelling or of an age that is not shipped")
+    if options.ignore_missing_schemas:
+        yield from ("--allow-unknown-group", "*")
+    for kind in options.skip:
+        yield from ("--skip", kind)
+    for kind in options.reject:
+        yield from ("--reject", kind)
+    for pattern in options.ignore_filename_pattern:
+        yield from ("--exclude", {"crd": "**/*crd*", ".*invalid.*": "**/*invalid*"}[pattern])
+    for location in options.schema_location:
+        yield from _schema_location(location, folder)
+    if not options.strict:
         for rule in ("unknown-field", "yaml-duplicate-key", "duplicate-list-key"):
-            arguments += ["--severity", f"schema/{rule}=warning"]
-    return arguments, paths
+            yield from ("--severity", f"schema/{rule}=warning")
 
 
 def _schema_location(location: str, folder: Path) -> list[str]:
@@ -142,29 +146,21 @@ def outcome(case: Case) -> tuple[int, str]:
     return code, printed.getvalue()
 
 
-def main(corpora: Path, *, verbose: bool = True) -> tuple[int, int]:
-    """Print the score.
-
-    Returns:
-        Cases that agree, and cases that were run.
-    """
-    agreed = ran = 0
-    unmapped: list[Unmapped] = []
+def score(corpora: Path) -> Score:
+    """Run every case that has a counterpart."""
+    total = 0
+    disagreements: list[str] = []
     for case in cases(corpora):
         if isinstance(case, Unmapped):
-            unmapped.append(case)
             continue
-        ran += 1
+        total += 1
         code, printed = outcome(case)
-        if (code == 0) == case.accepted:
-            agreed += 1
-        elif verbose:
+        if (code == 0) != case.accepted:
             expected = "exit 0" if case.accepted else "not exit 0"
-            print(f"  disagrees: {case.name}\n    {case.command}\n    expected {expected}, gitgate says {code}")
-            print("".join(f"      {line}\n" for line in printed.splitlines()[:12]), end="")
-    print(f"kubeconform cases: {agreed} of {ran} agree; {len(unmapped)} have no counterpart")
-    return agreed, ran
+            said = "".join(f"\n      {line}" for line in printed.splitlines()[:6])
+            disagreements.append(f"{case.name}\n    {case.command}\n    expected {expected}, gitgate says {code}{said}")
+    return Score("kubeconform cases", total - len(disagreements), total, tuple(disagreements))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    sys.exit(report(score(Path(sys.argv[1]))))

@@ -277,7 +277,7 @@ def test_a_hook_finds_the_index_that_git_names(shop) -> None:
 
 def test_a_bare_repository_is_judged_by_its_directory(shop, tmp_path) -> None:
     shop.commit({"apps/web.yaml": deployment(extra=MISSPELT)}, branch="change")
-    bare = shop.clone(tmp_path / "bare.git", "--bare")
+    shop.clone(tmp_path / "bare.git", "--bare")
     ended = check(tmp_path, "--git-dir", "bare.git", "--base", "main", "--head", "change")
     assert ended.code == 1
 
