@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from gitgate.errors import ToolError
+from gitgate.errors import SettingsError, ToolError
 from gitgate.process import child_environment, find_program, run
 from gitgate.signature.clock import FUTURE_TOLERANCE
 from gitgate.signature.gpg_status import Outcome, Status, StatusError, read_status
@@ -151,7 +151,7 @@ def openpgp_verifier(certificates: Iterable[Certificate]) -> Iterator[OpenPgpVer
         shutil.rmtree(home, ignore_errors=True)
 
 
-class CertificateError(ValueError):
+class CertificateError(SettingsError):
     """gpg does not accept a declared certificate; the message names it."""
 
 
