@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -70,6 +70,7 @@ class _Run:
         self._builder: KustomizeBuilder = context.builder
         self._graph = graph
         self._closures = {root: graph.closure(root) for root in _roots(graph, context)}
+        self._used = frozenset(directory for closure in self._closures.values() for directory in closure.nodes)
 
     def render(self) -> Rendering:
         """Render every root whose references are in order."""
@@ -96,32 +97,46 @@ class _Run:
             files=MappingProxyType(self._coverage(rendered)),
         )
 
+    def _concerned(self) -> Iterator[tuple[str, Node]]:
+        """The kustomizations that this run answers for: those that roots use and, if found, those that nobody uses."""
+        for directory, node in self._graph.nodes.items():
+            found = not self._context.sources and not _excluded(node, self._context)
+            if found or directory in self._used:
+                yield directory, node
+
     def _load(self) -> None:
         self._documents.load(self._tree, (path for closure in self._closures.values() for path in closure.files))
 
-    def _yaml_files(self) -> list[str]:
-        """Files that kustomize reads as YAML, beside the kustomizations themselves."""
-        directories = sorted({directory for closure in self._closures.values() for directory in closure.nodes})
-        nodes = [self._graph.nodes[directory] for directory in directories]
-        return sorted({path for node in nodes for path, kind in node.files.items() if kind in _READ_AS_YAML})
+    def _judged_files(self) -> list[str]:
+        """Files that kustomize reads as YAML, beside the kustomizations themselves, and what is too large to read.
+
+        The bytes of a generator's file need not be YAML.
+        """
+        nodes = [self._graph.nodes[directory] for directory in sorted(self._used)]
+        files = {path: kind for node in nodes for path, kind in node.files.items()}
+        files.update({path: kind for node in nodes for path, kind in node.files.items() if kind in _READ_AS_YAML})
+        return sorted(
+            path
+            for path, kind in files.items()
+            if kind in _READ_AS_YAML or self._documents.source(self._tree, path) is None
+        )
 
     def _unreadable_files(self) -> frozenset[str]:
         return frozenset(
             path
-            for path in self._yaml_files()
+            for path in self._judged_files()
             if any(problem.fatal for problem in self._documents.read(self._tree, path).problems)
-            or self._documents.source(self._tree, path) is None
         )
 
     def _node_problems(self) -> Iterable[Problem]:
         """Problems of kustomization files, renewed whenever anything changes that they keep from being judged."""
-        for directory, node in self._graph.nodes.items():
+        for directory, node in self._concerned():
             state = _digest(closure for closure in self._closures.values() if directory in closure.nodes)
             for problem in node.problems:
                 yield replace(problem, discriminator=f"{problem.discriminator} {state}")
 
     def _file_problems(self) -> Iterable[Problem]:
-        for path in self._yaml_files():
+        for path in self._judged_files():
             state = self._documents.state(self._tree, path)
             for problem in self._documents.read(self._tree, path).problems:
                 if problem.code in HARMLESS:
@@ -165,9 +180,14 @@ class _Run:
             root=closure.root,
             root_file=self._graph.nodes[closure.root].path,
             kustomizations={node.path: node.kustomization.value for node in nodes},
-            files={path: self._documents.source(self._tree, path) or b"" for path in closure.files if path in named},
+            files={path: self._bytes(path) for path in closure.files if path in named},
             links={path: files.link_target(path) for path in closure.links},
         )
+
+    def _bytes(self, path: str) -> bytes:
+        data = self._documents.source(self._tree, path)
+        assert data is not None, path  # noqa: S101 - a root that reads more than the limits allow is not rendered
+        return data
 
     def _read(self, closure: Closure, built: Built) -> _Rendered:
         if built.output is None:
@@ -204,9 +224,8 @@ class _Run:
         return Problem(code="kustomize-failed", message=shown, location=location, discriminator=closure.digest)
 
     def _unused_components(self) -> Iterable[Problem]:
-        used = {directory for closure in self._closures.values() for directory in closure.nodes}
-        for directory, node in self._graph.nodes.items():
-            if node.kustomization.component and directory not in used and not _excluded(node, self._context):
+        for directory, node in self._concerned():
+            if node.kustomization.component and directory not in self._used:
                 yield Problem(
                     code="unreferenced-manifest",
                     message="no kustomization of the tree uses this component, so nothing of it was judged",
@@ -216,7 +235,7 @@ class _Run:
     def _coverage(self, rendered: Mapping[str, _Rendered]) -> dict[str, Coverage]:
         """Every file of a kustomization; what one root failed on is failed, whatever another made of it."""
         coverage: dict[str, Coverage] = {}
-        for node in self._graph.nodes.values():
+        for _, node in self._concerned():
             state = Coverage.FAILED if node.problems else Coverage.NOT_RENDERED
             for path in (node.path, *node.files, *node.links):
                 coverage.setdefault(path, state)

@@ -99,12 +99,19 @@ def classify(
 ) -> FileMode | Coverage | None:
     """How to look at a file, or what becomes of it unread; None when an earlier source accounts for it."""
     was_plain = parent(path) in context.memory.plain_directories
-    if path in claimed and not (was_plain and path in context.memory.whole_files):
+    source = source_of(path, context.sources)
+    applied_anyway = (was_plain and path in context.memory.whole_files) or (
+        source is not None and source.type is SourceType.PLAIN
+    )
+    if path in claimed and not applied_anyway:
         return None
     if path.startswith(RULEBOOK) or matches_any(context.exclude, path):
         return Coverage.NOT_A_MANIFEST
+    if source is not None:
+        beside = source.type is SourceType.AUTO and _below_kustomization(path, source, tree)
+        return FileMode.BESIDE if beside else FileMode.STRICT
     if context.sources:
-        return FileMode.STRICT if source_of(path, context.sources) is not None else Coverage.NOT_RENDERED
+        return Coverage.NOT_RENDERED
     if was_plain:
         return FileMode.LENIENT
     return _classify_found(path, tree, charts)
@@ -120,14 +127,30 @@ def _classify_found(path: str, tree: Tree, charts: frozenset[str]) -> FileMode |
             return Coverage.NOT_RENDERED
         if not below.startswith("crds/"):
             return FileMode.QUIET
+    return FileMode.BESIDE if _has_kustomization(parent(path), tree) else FileMode.LENIENT
+
+
+def _has_kustomization(directory: str, tree: Tree) -> bool:
+    return any((f"{directory}/{name}" if directory else name) in tree.entries for name in FILE_NAMES)
+
+
+def _below_kustomization(path: str, source: SourceSetting, tree: Tree) -> bool:
+    """Does a kustomization between the source and the file decide what is read there?
+
+    Flux renders a kustomization that it meets on the way down and goes no deeper (fluxcd/pkg, kustomize_generator.go).
+    """
     directory = parent(path)
-    beside = any((f"{directory}/{name}" if directory else name) in tree.entries for name in FILE_NAMES)
-    return FileMode.BESIDE if beside else FileMode.LENIENT
+    top = "" if source.path == "." else source.path
+    while not _has_kustomization(directory, tree):
+        if directory in {top, ""}:
+            return False
+        directory = parent(directory)
+    return inside(directory, top)
 
 
 def source_of(path: str, sources: Iterable[SourceSetting]) -> SourceSetting | None:
-    """The source of the settings that has the file applied as it stands, if any."""
-    for source in sources:
+    """The source of the settings that has the file applied as it stands, if any; the strictest one."""
+    for source in sorted(sources, key=lambda source: source.type is not SourceType.PLAIN):
         if source.type is not SourceType.KUSTOMIZE and inside(path, "" if source.path == "." else source.path):
             return source
     return None

@@ -208,7 +208,7 @@ def _not_ascii(reading: _Reading, field: str, text: str, path: FieldPath) -> Pro
 
 
 def _plain(text: str) -> bool:
-    return all("!" <= character <= "~" for character in text)
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def _is_api_version(text: str) -> bool:

@@ -293,7 +293,9 @@ def test_the_program_itself_has_no_way_out_to_other_hosts(canary: tuple[str, lis
         files={},
         links={},
     )
-    assert KustomizeBuilder(timeout=30).build(wanted).output is None
+    built = KustomizeBuilder(timeout=30).build(wanted)
+    assert built.output is None
+    assert "no 'git' program on path" in built.complaint
 
 
 @pytest.mark.parametrize("key", ["Resources", "RESOURCES", "resourceS"])
@@ -402,6 +404,13 @@ def test_a_circle_is_found_without_following_it() -> None:
     snapshot = render(ring)
     assert codes(snapshot) == ["kustomize-cycle"]
     assert set(snapshot.files.values()) == {Coverage.FAILED}
+
+
+def test_a_file_of_a_generator_that_is_too_large_keeps_its_root_from_being_rendered() -> None:
+    files = {"kustomization.yaml": "configMapGenerator: [{name: x, files: [big.bin]}]\n", "big.bin": b"x" * 5_000_000}
+    snapshot = render(files)
+    assert places(snapshot) == ["yaml-limit big.bin:1"]
+    assert snapshot.files["kustomization.yaml"] is Coverage.FAILED
 
 
 def test_two_kustomization_files_in_a_directory_are_refused() -> None:

@@ -86,6 +86,32 @@ def test_a_source_of_the_settings_is_strict_and_the_rest_is_not_read() -> None:
     assert snapshot.files["other/c.yaml"] is Coverage.NOT_RENDERED
 
 
+def test_a_plain_source_is_read_as_it_stands_even_where_kustomizations_take_its_files() -> None:
+    files = {"apps/a.yaml": CONFIG, "kustomization.yaml": "resources: [apps/a.yaml]\nnamePrefix: k-\n"}
+    sources = (SourceSetting("apps", SourceType.PLAIN), SourceSetting(".", SourceType.KUSTOMIZE))
+    assert names(render_tree(tree(files), context(*sources))) == ["ConfigMap settings", "ConfigMap k-settings"]
+    nested = {"apps/a.yaml": CONFIG, "apps/kustomization.yaml": "resources: [a.yaml]\n"}
+    snapshot = render_tree(tree(nested), context(SourceSetting("apps", SourceType.PLAIN)))
+    assert names(snapshot) == ["ConfigMap settings"]
+    assert places(snapshot) == [
+        "missing-api-version apps/kustomization.yaml:1", "missing-kind apps/kustomization.yaml:1",
+    ]  # fmt: skip
+
+
+def test_a_source_of_either_kind_reads_below_a_kustomization_only_what_it_names() -> None:
+    files = {
+        "apps/kustomization.yaml": "resources: [a.yaml]\n",
+        "apps/a.yaml": CONFIG,
+        "apps/values.yaml": "a: 1\n",
+        "apps/sub/unused.yaml": CONFIG,
+        "other/kustomization.yaml": "resources: [missing.yaml]\n",
+    }
+    snapshot = render_tree(tree(files), context(SourceSetting("apps")))
+    assert names(snapshot) == ["ConfigMap settings"]
+    assert places(snapshot) == ["unreferenced-manifest apps/sub/unused.yaml:1"]
+    assert snapshot.files["other/kustomization.yaml"] is Coverage.NOT_RENDERED
+
+
 def test_excluded_files_are_no_manifests() -> None:
     snapshot = render_tree(tree({"apps/a.yaml": CONFIG}), context(exclude=("apps/**",)))
     assert snapshot.files == {"apps/a.yaml": Coverage.NOT_A_MANIFEST}
