@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 
 from gitgate.errors import GitgateError, UsageError
@@ -18,10 +19,12 @@ def main() -> None:
     # A run is short, and what it builds are trees of plain values without cycles: looking for cycles among millions
     # of them cost a fifth of the time and freed nothing (make bench).
     gc.disable()
+    # Ended by a signal, the program still stops its children and removes its private directories.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way to end
+def run(arguments: list[str]) -> int:
     """Run one command line.
 
     Returns:
@@ -43,10 +46,6 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way to end
         return error.exit_code
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # The reader went away before it had the verdict: whatever was decided was not told.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return GitgateError.exit_code
     except Exception as error:  # the frame's purpose: no traceback, never zero
         if os.environ.get("GITGATE_DEBUG"):
             raise

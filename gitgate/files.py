@@ -11,6 +11,7 @@ from gitgate.change import Change
 from gitgate.checks.registry import all_rules
 from gitgate.errors import UsageError
 from gitgate.gate import Demand, Progress, judge_trees
+from gitgate.path_glob import compile_glob
 from gitgate.report import Report
 from gitgate.scaffold import Survey
 from gitgate.schema.catalog import SchemaCatalog
@@ -67,6 +68,11 @@ def _settings(demand: FileDemand) -> Settings:
     settings = Settings(known_rules=frozenset(all_rules()))
     if demand.settings_file is not None:
         settings = parse_settings(_read(demand.settings_file), str(demand.settings_file), all_rules())
+    for pattern in demand.exclude:
+        try:
+            compile_glob(pattern)
+        except ValueError as error:
+            raise UsageError(f"--exclude {error}") from error
     return demand.general.over(
         replace(
             settings,

@@ -181,7 +181,8 @@ def judge_trees(change: Change, before: Tree, after: Tree, settings: Settings, p
 
 
 def _rulebook(tree: Tree) -> Mapping[str, bytes]:
-    paths = sorted(path for path in tree.entries if path.startswith(RULEBOOK))
+    # What is no regular file there judges nothing; a symbolic link's content would be its target's name.
+    paths = sorted(path for path in tree.entries if path.startswith(RULEBOOK) and path not in tree.special)
     return MappingProxyType(dict(tree.read_many(paths)))
 
 

@@ -87,6 +87,8 @@ def load_settings(tree: Tree, rule_ids: Iterable[str]) -> Settings:
     Raises:
         SettingsError: Not valid; says where and what is allowed.
     """
+    if SETTINGS_PATH in tree.special:
+        raise SettingsError(f"{SETTINGS_PATH} must be a regular file, not a symbolic link or submodule")
     if SETTINGS_PATH not in tree.entries:
         return Settings(known_rules=frozenset(rule_ids))
     return parse_settings(tree.read(SETTINGS_PATH), SETTINGS_PATH, rule_ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
@@ -73,8 +74,7 @@ def write_report(
         if destination.file is None:
             if not files_only:
                 style = Style(color=wants_color(color), width=_width(), verbose=verbose)
-                sys.stdout.write(render(report, style))
-                sys.stdout.flush()
+                _print(render(report, style))
             continue
         text = render(report, Style(verbose=verbose))
         try:
@@ -83,10 +83,23 @@ def write_report(
             raise GitgateError(f"{destination.file} cannot be written: {error.strerror}") from error
 
 
+def _print(text: str) -> None:
+    """Write to standard output as UTF-8, whatever the locale says: a report must not be lost to an ASCII terminal."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        # What was not written must not be tried again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise GitgateError(f"standard output cannot be written: {error.strerror}") from error
+
+
 def show_markdown(text: str, *, color: str) -> None:
     """Print Markdown: laid out on a terminal, as it is in a pipe."""
     if not wants_color(color):
-        sys.stdout.write(text)
+        _print(text)
         return
     from rich.console import Console  # noqa: PLC0415 - 50 ms that only a terminal needs
     from rich.markdown import Markdown  # noqa: PLC0415

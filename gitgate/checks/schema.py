@@ -23,9 +23,9 @@ from gitgate.proposal import Problem, Proposal, Snapshot
 from gitgate.report import CheckStatus
 from gitgate.resource import Resource
 from gitgate.schema.catalog import SchemaCatalog
+from gitgate.schema.definition import definition_violations
 from gitgate.schema.imports import load_schema_directory
 from gitgate.schema.lifecycle import Lifecycle, lifecycle_of
-from gitgate.schema.structural import definition_violations
 from gitgate.schema.validation import violations
 from gitgate.schema.violation import SchemaViolation
 from gitgate.settings import SCHEMA_DIRECTORY, SETTINGS_PATH, Settings, parse_settings
@@ -85,7 +85,7 @@ class SchemaCheck:
             baseline=(*before, *(_problem_finding(problem) for problem in imported.problems)),
             status=CheckStatus.UNDETERMINED if empty else CheckStatus.COMPLETED,
             reason=_nothing_judged(proposal) if empty else None,
-            judged=MappingProxyType({"objects": len(proposal.after.resources) - unjudged.total()}),
+            judged=MappingProxyType({"objects": len(proposal.after.resources)}),
             unjudged=MappingProxyType(dict(sorted(unjudged.items()))),
             notes=tuple(_notes(proposal.after, judges)),
         )

@@ -196,7 +196,11 @@ def test_settings_name_the_groups_that_pass_without_a_schema(shop) -> None:
 
 
 def test_a_removed_kind_is_named_with_its_replacement(shop) -> None:
-    old = config_map().replace("v1\nkind: ConfigMap", "policy/v1beta1\nkind: PodDisruptionBudget").replace("data:\n  key: value\n", "spec: {}\n")
+    old = (
+        config_map()
+        .replace("v1\nkind: ConfigMap", "policy/v1beta1\nkind: PodDisruptionBudget")
+        .replace("data:\n  key: value\n", "spec: {}\n")
+    )
     shop.commit({"pdb.yaml": old}, branch="change")
     ended = judge(shop, "-k", "1.33")
     assert ended.code == 1
@@ -379,6 +383,10 @@ def test_the_values_of_a_secret_are_printed_nowhere(shop, tmp_path) -> None:
     outputs = [f"--output={name}={tmp_path}/{name}" for name in ("json", "sarif", "markdown", "github")]
     ended = gitgate("check", "--base", "main", "--head", "change", *outputs, "-o", "text", "-v", cwd=shop.path)
     assert ended.code == 1
-    printed = ended.stdout + ended.stderr + "".join((tmp_path / name).read_text() for name in ("json", "sarif", "markdown", "github"))
+    printed = (
+        ended.stdout
+        + ended.stderr
+        + "".join((tmp_path / name).read_text() for name in ("json", "sarif", "markdown", "github"))
+    )
     assert "secret.yaml" in printed
     assert canary not in printed
