@@ -190,7 +190,7 @@ def _without_schema(
     elif resource.id.group not in allowed and "*" not in allowed:
         yield _finding(
             "unknown-kind",
-            f"there is no schema for {kind}, so nothing can say whether it is valid",
+            f"no schema for {kind}, so its fields cannot be judged",
             resource,
             ("kind",),
         )

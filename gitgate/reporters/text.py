@@ -74,13 +74,18 @@ def _lines(report: Report, width: int, *, verbose: bool) -> Iterator[Line]:
 def _new(report: Report, findings: list[Finding], width: int) -> Iterator[Line]:
     """The findings of the change, a block each; a rule that fires very often is folded after its first ones."""
     shown: Counter[str] = Counter()
+    told: set[tuple[str, str]] = set()
     folded: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
         shown[finding.rule] += 1
         if shown[finding.rule] > FOLD_AFTER:
             folded[finding.rule].append(finding)
             continue
-        yield from _block(finding, remedy_of(finding, report), width)
+        remedy = remedy_of(finding, report)
+        # What to do in general is said once for a rule; what to do just here is said every time.
+        repeated = finding.fix is None and (finding.rule, remedy) in told
+        told.add((finding.rule, remedy))
+        yield from _block(finding, "" if repeated else remedy, width)
         yield _BLANK
     for rule, rest in sorted(folded.items()):
         files = {path for path in map(path_of, rest) if path is not None}
