@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,8 @@ UPLOAD_SARIF = "github/codeql-action/upload-sarif@8aad20d150bbac5944a9f9d289da16
 WORKFLOW_FILE = ".github/workflows/gitgate.yaml"
 HOOK_FILE = ".pre-commit-config.yaml"
 _SHOWN_SOURCES = 10
-_GROUP_LENGTH = 253
-"""Characters of an API group (a DNS subdomain, RFC 1123), as schemas/settings-v1.json has it."""
+_GROUP = re.compile(r"[A-Za-z0-9.-]{1,253}")
+"""An API group is a DNS subdomain; what is not one is in no cluster, and is not written into a file of settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +131,7 @@ schema:
   # Kinds that no change may bring, in the same spelling.
   # rejectKinds: []
 
-# The weight of single rules: error, warning, note or off. Only errors keep a change out.
+# The weight of single rules: error, warning, note or ignore. Only errors keep a change out.
 # rules:
 #   schema/deprecated-kind: error
 
@@ -155,7 +156,7 @@ def _source_lines(kustomizations: Sequence[str]) -> str:
 
 
 def _group_lines(groups: Iterable[str]) -> str:
-    usable = sorted({group for group in groups if 0 < len(group) <= _GROUP_LENGTH})
+    usable = sorted({group for group in groups if _GROUP.fullmatch(group)})
     if not usable:
         return "  allowUnknownGroups: []"
     return "\n".join(["  allowUnknownGroups:", *(f"    - {_quoted(group)}" for group in usable)])
