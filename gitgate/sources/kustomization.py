@@ -184,7 +184,7 @@ class _Collected:
 
 def _head_flaws(value: Mapping[str, Any]) -> Iterator[Flaw]:
     kind = value.get("kind") or "Kustomization"
-    if kind not in _API_VERSIONS:
+    if not isinstance(kind, str) or kind not in _API_VERSIONS:
         yield Flaw("kustomize-invalid", "kind must be Kustomization or Component", ("kind",))
     elif (value.get("apiVersion") or _API_VERSIONS[kind]) != _API_VERSIONS[kind]:
         message = f"the apiVersion of a {kind} must be {_API_VERSIONS[kind]}"
@@ -297,7 +297,7 @@ def _is_inline(text: str) -> bool:
 def _plugin_flaw(value: Any, field: FieldPath) -> Flaw | None:
     if not isinstance(value, dict):
         return Flaw("kustomize-invalid", "a generator or transformer must be an object", field)
-    kind = value.get("kind")
+    kind = str(value.get("kind"))
     metadata = value.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
     runs_function = isinstance(annotations, dict) and any(name in annotations for name in _FUNCTION_ANNOTATIONS)
