@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from gitgate import bundled
 from gitgate.errors import UsageError
 from gitgate.resource import Resource
+from gitgate.schema.definition import CustomVersion, read_definition
 from gitgate.schema.formats import FORMATS
 from gitgate.schema.list_keys import ListPlan, plan_lists
 from gitgate.schema.scope import is_cluster_scoped
-from gitgate.schema.structural import Conversion, CustomVersion, read_definition
+from gitgate.schema.structural import Conversion
 from gitgate.schema.violation import SchemaViolation
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import Any
 from gitgate.location import FieldPath, Location
 from gitgate.proposal import Problem
 from gitgate.resource import Origin, Resource, ResourceId
-from gitgate.schema.structural import definition_violations, read_definition
+from gitgate.schema.definition import definition_violations, read_definition
 from gitgate.tree import Tree
 from gitgate.yaml_document import YamlDocument, YamlFile, YamlLimits, read_yaml
 

@@ -219,8 +219,11 @@ class Explainer:
     def _forbidden(self, path: FieldPath, schema: Any) -> SchemaViolation:
         place = format_field_path(path) or self._schema.kind
         names = schema.get("required") if isinstance(schema, dict) else None
+        values = schema.get("enum") if isinstance(schema, dict) else None
         if isinstance(names, list) and names:
             detail = f"must not have {' together with '.join(map(str, names))}"
+        elif isinstance(values, list) and values:
+            detail = f"must not be {_one_of(values)}"
         else:
             detail = "is of a form that its definition excludes"
         return SchemaViolation("invalid-value", path, f"{place} {detail}")

@@ -8,14 +8,13 @@ violation of the definition, and its kinds judge nothing. docs/adr/0007-custom-r
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from gitgate.location import FieldPath, format_field_path
-from gitgate.schema.formats import custom_resource_format
+from gitgate.schema.formats import FORMATS, custom_resource_format
 from gitgate.schema.patterns import UnsupportedPatternError, translate
 from gitgate.schema.violation import SchemaViolation
 
@@ -62,122 +61,19 @@ class Conversion:
     patterns: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomVersion:
-    """One version of one custom resource.
+def convert(structural: Any, path: FieldPath, *, lenient: bool) -> Conversion:
+    """The JSON Schema of one version of a definition; total, whatever the definition holds.
 
-    Attributes:
-        source: Names the content: two definitions with the same source judge alike.
-        path: Where the version's schema is inside the definition.
-        open: Does the definition keep fields that it does not declare (`preserveUnknownFields` of v1beta1)?
-        status: Has it a status subresource, so that the API server ignores `status` when an object is applied?
-        deprecation: The author's warning; empty when deprecated without one; None when not deprecated.
+    Args:
+        structural: `openAPIV3Schema`.
+        path: Where it is inside the definition.
+        lenient: Types may be absent and unknown fields are kept, as in a v1beta1 definition that says so.
     """
-
-    group: str
-    version: str
-    kind: str
-    namespaced: bool
-    served: bool
-    storage: bool
-    status: bool
-    open: bool
-    deprecation: str | None
-    source: str
-    path: FieldPath
-    structural: Any = field(repr=False)
-
-    def convert(self) -> Conversion:
-        """The JSON Schema of this version; total, whatever the definition holds."""
-        return _Converter(lenient=self.open).convert(self.structural, self.path)
+    return _Converter(lenient=lenient).convert(structural, path)
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """What a CustomResourceDefinition defines.
-
-    Attributes:
-        versions: In the definition's order; empty when there are violations that leave nothing to name.
-        violations: What is wrong outside the schemas.
-    """
-
-    versions: tuple[CustomVersion, ...]
-    violations: tuple[SchemaViolation, ...]
-
-
-def read_definition(data: Mapping[str, Any]) -> Definition:
-    """Read a CustomResourceDefinition, `apiextensions.k8s.io/v1` or `v1beta1`; total, and quick: converts no schema."""
-    spec = data.get("spec")
-    names = spec.get("names") if isinstance(spec, dict) else None
-    group = spec.get("group") if isinstance(spec, dict) else None
-    kind = names.get("kind") if isinstance(names, dict) else None
-    if not isinstance(spec, dict) or not isinstance(group, str) or not isinstance(kind, str) or not group or not kind:
-        return Definition((), (_invalid(("spec",), "spec must name a group and names.kind"),))
-    old = data.get("apiVersion") == "apiextensions.k8s.io/v1beta1"
-    entries = spec.get("versions")
-    place: FieldPath = ("spec", "versions")
-    if old and not entries and isinstance(spec.get("version"), str):
-        entries = [{"name": spec["version"], "served": True, "storage": True}]
-    if not isinstance(entries, list) or not entries:
-        return Definition((), (_invalid(place, "spec.versions must list at least one version"),))
-    if not old and spec.get("preserveUnknownFields") is True:
-        message = "spec.preserveUnknownFields must be false; a v1 definition says it in the schema"
-        return Definition((), (_invalid(("spec", "preserveUnknownFields"), message),))
-    versions: list[CustomVersion] = []
-    violations: list[SchemaViolation] = []
-    for index, entry in enumerate(entries):
-        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or not entry["name"]:
-            violations.append(_invalid((*place, index), f"spec.versions[{index}] must have a name"))
-        elif any(entry["name"] == other.version for other in versions):
-            violations.append(_invalid((*place, index), f"spec.versions[{index}] repeats the name of another version"))
-        else:
-            versions.append(_version(spec, entry, index, old=old))
-    return Definition(tuple(versions), tuple(violations))
-
-
-def definition_violations(data: Mapping[str, Any]) -> tuple[SchemaViolation, ...]:
-    """Everything that keeps a CustomResourceDefinition from judging its kinds; empty when it can."""
-    definition = read_definition(data)
-    found = list(definition.violations)
-    for version in definition.versions:
-        found += [violation for violation in version.convert().violations if violation not in found]
-    return tuple(found)
-
-
-def _version(spec: Schema, entry: Schema, index: int, *, old: bool) -> CustomVersion:
-    path: FieldPath = ("spec", "versions", index, "schema", "openAPIV3Schema")
-    holder, subresources = entry.get("schema"), entry.get("subresources")
-    if old:
-        subresources = subresources or spec.get("subresources")
-        if not holder:
-            holder, path = spec.get("validation"), ("spec", "validation", "openAPIV3Schema")
-    structural = holder.get("openAPIV3Schema") if isinstance(holder, dict) else None
-    keeps_unknown = old and spec.get("preserveUnknownFields") is not False
-    if structural is None and keeps_unknown:
-        structural = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    warning = entry.get("deprecationWarning")
-    try:
-        content = json.dumps([structural, keeps_unknown], sort_keys=True, default=str)
-    except (RecursionError, TypeError, ValueError):
-        # Far deeper than `DEPTH_LIMIT`, or no JSON: whatever it is, it judges nothing.
-        content = "unreadable"
-    return CustomVersion(
-        group=spec["group"],
-        version=entry["name"],
-        kind=spec["names"]["kind"],
-        namespaced=spec.get("scope") != "Cluster",
-        served=entry.get("served") is True,
-        storage=entry.get("storage") is True,
-        status=isinstance(subresources, dict) and isinstance(subresources.get("status"), dict),
-        open=keeps_unknown,
-        deprecation=(warning if isinstance(warning, str) else "") if entry.get("deprecated") is True else None,
-        source=hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest(),
-        path=path,
-        structural=structural,
-    )
-
-
-def _invalid(path: FieldPath, message: str, fix: str | None = None) -> SchemaViolation:
+def invalid_definition(path: FieldPath, message: str, fix: str | None = None) -> SchemaViolation:
+    """A violation of a CustomResourceDefinition: why it cannot judge."""
     return SchemaViolation("crd-invalid", path, message, fix)
 
 
@@ -200,7 +96,7 @@ class _Converter:
         try:
             schema = self._root(structural, path)
         except _TooMuchError as error:
-            self._violations.append(_invalid(path, f"{format_field_path(path)} {error}"))
+            self._violations.append(invalid_definition(path, f"{format_field_path(path)} {error}"))
         usable: Any = schema if not self._violations else {"not": {}}
         return Conversion(schema=usable, violations=tuple(self._violations), rules=self._rules, patterns=self._patterns)
 
@@ -376,7 +272,36 @@ class _Converter:
             below = structure.get("items") if isinstance(structure, dict) else None
             schema["items"] = self._nested(node["items"], below, (*path, "items"), depth + 1)
         self._values(schema, node, structure, path, depth)
+        self._count_defaults_in(schema, structure)
         return schema
+
+    def _count_defaults_in(self, schema: Schema, structure: Any) -> None:
+        """Let an absent field with a default count as that default, which the API server sets before it validates.
+
+        Where the default does not satisfy what is asked of the field, its absence does not either: it is required.
+        """
+        properties = structure.get("properties") if isinstance(structure, dict) else None
+        known = properties if isinstance(properties, dict) else {}
+        unsatisfied = {
+            name
+            for name, asked in schema.get("properties", {}).items()
+            if _has_default(known.get(name)) and asked and not self._accepts(asked, known[name]["default"])
+        }
+        if unsatisfied:
+            schema["required"] = sorted({*schema.get("required", ()), *unsatisfied})
+
+    def _accepts(self, schema: Schema, value: Any) -> bool:
+        if self._violations:
+            return True
+        from jsonschema_rs import Draft202012Validator, RegexOptions  # noqa: PLC0415 - heavy, and rarely needed
+
+        try:
+            validator = Draft202012Validator(
+                schema, formats=dict(FORMATS), validate_formats=True, pattern_options=RegexOptions()
+            )
+            return validator.is_valid(value)
+        except ValueError:
+            return True
 
     def _numbers(self, schema: Schema, node: Schema, path: FieldPath) -> None:
         for key in _COUNTS:
@@ -437,7 +362,7 @@ class _Converter:
 
     def _refuse(self, path: FieldPath, complaint: str, fix: str | None = None) -> Schema:
         if len(self._violations) < 20:
-            self._violations.append(_invalid(path, f"{format_field_path(path)} {complaint}", fix))
+            self._violations.append(invalid_definition(path, f"{format_field_path(path)} {complaint}", fix))
         return {}
 
 
@@ -452,6 +377,7 @@ def _has_default(node: Any) -> bool:
     return isinstance(node, dict) and node.get("default") is not None
 
 
+@lru_cache(maxsize=4096)
 def _compile_pattern(pattern: str) -> None:
     """Let the engine that will run the pattern compile it once, so that it fails here and not in the validator."""
     compiler: Callable[..., Any]

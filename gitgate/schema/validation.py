@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from gitgate.location import FieldPath
 from gitgate.schema.catalog import KindSchema
 from gitgate.schema.list_keys import find_duplicates, may_have_duplicates
-from gitgate.schema.structural import definition_violations
 from gitgate.schema.violation import SchemaViolation
 
 if TYPE_CHECKING:
@@ -24,13 +23,14 @@ __all__ = ["VIOLATION_LIMIT", "SchemaViolation", "violations"]
 VIOLATION_LIMIT = 50
 """Violations that are listed for one object; one more says that there are others."""
 
-_DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
 _IGNORED_IN_STATUS = frozenset({"invalid-value", "missing-field", "null-value"})
 """The API server drops `status` of what is applied before it validates, but decodes it first."""
 
 
 def violations(data: Mapping[str, Any], schema: KindSchema) -> tuple[SchemaViolation, ...]:
     """Judge one object; total, whatever it holds.
+
+    What keeps a CustomResourceDefinition from judging its kinds is not said here: see `definition_violations`.
 
     Args:
         data: The object as JSON data: exact dict, list, str, int, float, bool, None.
@@ -39,12 +39,6 @@ def violations(data: Mapping[str, Any], schema: KindSchema) -> tuple[SchemaViola
     Returns:
         In the order of fields, at most `VIOLATION_LIMIT` and one that says so; empty when the object is valid.
     """
-    if (schema.group, schema.kind) == _DEFINITION:
-        return _bounded([*_of_object(data, schema), *definition_violations(data)])
-    return _of_object(data, schema)
-
-
-def _of_object(data: Mapping[str, Any], schema: KindSchema) -> tuple[SchemaViolation, ...]:
     if schema.defects:
         return (_cannot_judge(schema, schema.defects[0].message),)
     plan = schema.list_plan
@@ -58,22 +52,23 @@ def _of_object(data: Mapping[str, Any], schema: KindSchema) -> tuple[SchemaViola
     found: list[SchemaViolation] = []
     if not valid:
         try:
-            found += _of_errors(schema.validator.iter_errors(data), data, schema)
+            found += islice(_of_errors(schema.validator.iter_errors(data), data, schema), VIOLATION_LIMIT + 1)
         except (ValueError, TypeError, RecursionError) as error:
             return (_cannot_judge(schema, type(error).__name__),)
     if plan is not None:
         found += islice(find_duplicates(plan, data), VIOLATION_LIMIT + 1)
-    return _bounded(violation for violation in found if not _is_ignored(violation, schema))
+    return _bounded(found)
 
 
 def _of_errors(
     errors: Iterable[ValidationError], data: Mapping[str, Any], schema: KindSchema
 ) -> Iterator[SchemaViolation]:
+    """What counts, before anything is cut: a flood of what does not count must not hide what does."""
     from gitgate.schema.messages import Explainer  # noqa: PLC0415 - only an invalid object needs words
 
     explainer = Explainer(data, schema)
-    for error in islice(errors, VIOLATION_LIMIT + 1):
-        yield from islice(explainer.explain(error), VIOLATION_LIMIT + 1)
+    for error in errors:
+        yield from (violation for violation in explainer.explain(error) if not _is_ignored(violation, schema))
 
 
 def _is_ignored(violation: SchemaViolation, schema: KindSchema) -> bool:

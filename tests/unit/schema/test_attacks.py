@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from gitgate.schema.catalog import KindSchema, SchemaCatalog
+from gitgate.schema.definition import definition_violations
 from gitgate.schema.imports import load_schema_directory
-from gitgate.schema.structural import definition_violations
 from gitgate.schema.validation import VIOLATION_LIMIT, violations
 from gitgate.tree import MemoryTree
 from tests.support.schema_objects import as_resource, backup, codes, crd, deployment, edited, judge, judge_custom
@@ -176,5 +176,19 @@ def test_hostile_field_names_are_unknown_fields(name):
 )  # fmt: skip
 def test_a_malformed_definition_is_a_violation_and_no_crash(hostile):
     definition = {**crd({}), "spec": hostile}
-    assert "crd-invalid" in codes(judge(definition))
+    assert "crd-invalid" in codes(definition_violations(definition))
+    assert judge(definition) != ()
     SchemaCatalog.bundled("1.33").with_custom_resources([as_resource(definition)])
+
+
+def test_a_flood_of_what_does_not_count_hides_nothing():
+    data = {**deployment(), "status": {"replicas": 2**40, "readyReplicas": 2**40, "conditions": []}}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "web"},
+        "status": {"containerStatuses": [{} for _ in range(500)]},
+        "spec": {"containers": [{"name": "web", "imagee": "x"}]},
+    }
+    assert judge(data) == ()
+    assert codes(judge(pod)) == ["unknown-field"]

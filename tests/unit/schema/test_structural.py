@@ -7,7 +7,8 @@ import json
 import pytest
 
 from gitgate.schema.catalog import SchemaCatalog
-from gitgate.schema.structural import DEPTH_LIMIT, definition_violations, read_definition
+from gitgate.schema.definition import definition_violations, read_definition
+from gitgate.schema.structural import DEPTH_LIMIT
 from tests.support.schema_objects import REMOVED, as_resource, backup, codes, crd, edited, judge, judge_custom
 
 STRING = {"type": "string"}
@@ -120,6 +121,7 @@ def test_unknown_fields(schema, value, expected):
         ({**fields(a=STRING), "required": ["a"]}, [{"a": ""}], [{}]),
         ({**fields(a={**STRING, "default": "x"}), "required": ["a"]}, [{}], [{"a": 1}]),
         ({**fields(a={**STRING, "default": "x"}, b=STRING), "oneOf": [{"required": ["a"]}, {"required": ["b"]}]}, [{}], [{"b": "y"}]),
+        ({**fields(t={**STRING, "default": "IP"}, v=STRING), "oneOf": [{"properties": {"t": {"enum": ["IP"]}, "v": {"format": "ipv4"}}}, {"properties": {"t": {"not": {"enum": ["IP"]}}}}]}, [{"v": "192.0.2.1"}, {"t": "Name", "v": "x"}], [{"v": "x"}]),
     ],
 )  # fmt: skip
 def test_value_validations(schema, good, bad):
@@ -248,12 +250,12 @@ def test_a_definition_that_cannot_judge_says_where_and_judges_nothing(path, valu
     assert schema is None or codes(judge_custom(definition, backup({"a": "x"}))) == ["crd-invalid"]
 
 
-def test_the_definition_object_itself_reports_its_defects():
+def test_a_defect_has_the_field_of_the_definition():
     definition = edited(crd(fields(a=STRING)), (*SPEC, "type"), "objekt")
-    (found,) = judge(definition)
-    assert found.code == "crd-invalid"
+    (found,) = definition_violations(definition)
     assert found.field == (*SPEC, "type")
-    assert judge(crd(fields(a=STRING))) == ()
+    assert found.fix == "Every level of a schema needs a type."
+    assert definition_violations(crd(fields(a=STRING))) == judge(crd(fields(a=STRING))) == ()
 
 
 def test_an_old_definition_keeps_unknown_fields_unless_it_says_otherwise():
