@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ import pytest
 import yaml
 
 from gitgate import scaffold
+from gitgate.checks.registry import all_rules
+from gitgate.settings import SETTINGS_PATH, parse_settings
 from tests.support.action import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
@@ -68,6 +72,23 @@ def test_workflows_ask_for_least_permissions(name: str) -> None:
             assert step["with"]["persist-credentials"] is False
 
 
+@pytest.mark.parametrize("name", texts())
+def test_zizmor_finds_no_weakness(name: str, tmp_path: Path) -> None:
+    """T5, O6, W1: dangerous triggers, template injection, excessive permissions, stored credentials and the like."""
+    file = tmp_path / ("action.yml" if name == "action.yml" else ".github/workflows/workflow.yaml")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(texts()[name])
+    done = subprocess.run(
+        [Path(sys.executable).parent / "zizmor", "--offline", "--no-config", "--quiet", "--format=json", file],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # gitgate's own release has no commit to name before it is made; `./` is this repository.
+    expected = {"gitgate init": {"unpinned-uses"}, ".github/workflows/ci.yaml": {"self-repository"}}
+    assert {finding["ident"] for finding in json.loads(done.stdout)} <= expected.get(name, set()), done.stdout
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_scripts_stop_at_the_first_error(script: Path) -> None:
     text = script.read_text()
@@ -84,6 +105,11 @@ def test_what_decides_is_what_a_contributor_types() -> None:
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yaml").read_text())
     runs = [step["run"] for step in workflow["jobs"]["test"]["steps"] if "run" in step]
     assert [f"make {target}" for target in decides] == runs == ["make lint", "make test"]
+
+
+def test_gitgate_judges_its_own_repository_by_valid_settings() -> None:
+    settings = parse_settings((ROOT / SETTINGS_PATH).read_bytes(), SETTINGS_PATH, all_rules())
+    assert [source.path for source in settings.sources] == ["examples/shop"]
 
 
 def test_every_python_that_is_promised_is_tested() -> None:
