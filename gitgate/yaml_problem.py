@@ -14,7 +14,8 @@ class YamlLimits:
     Attributes:
         bytes: Size of a file.
         documents: Documents in a file.
-        nodes: Values in a file: scalars, mappings, lists and aliases; what 4 MiB of dense manifest hold.
+        nodes: Values in a file: scalars and aliases count once, mappings and lists twice (they start and end); what
+            4 MiB of ordinary manifests hold.
         depth: Levels of mappings and sequences, those that aliases bring included.
         alias_weight: Nodes that the aliases of a file stand for when each is replaced by what it refers to. The
             API machinery refuses more than about 400,000 (go-yaml v2, `allowedAliasRatio`).
