@@ -16,7 +16,7 @@ import re
 import shutil
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -173,6 +173,14 @@ class Repository:
             IncompleteHistoryError: It is missing.
         """
         return self._store.object(oid)
+
+    def objects(self, oids: Iterable[str]) -> Iterator[tuple[str, str, bytes]]:
+        """Object name, type and content of many objects in the order asked for, at the price of little more than one.
+
+        Raises:
+            IncompleteHistoryError: One is missing.
+        """
+        return self._store.objects(oids)
 
     def tree(self, commit: str) -> GitTree:
         """The tree of a commit, by the commit's full object name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gitgate.change import ChangedPath
@@ -41,9 +41,16 @@ class _Own:
 
 
 class Authority:
-    """Decides about the commits of one repository by one signers file."""
+    """Decides about the commits of one repository by one signers file.
 
-    def __init__(self, repository: Repository, signers: Signers) -> None:
+    Args:
+        repository: Where the commits are.
+        signers: The base's.
+        trees: Trees of commits that were read already, by commit.
+    """
+
+    def __init__(self, repository: Repository, signers: Signers, trees: Mapping[str, str]) -> None:
+        self._trees = trees
         self._repository = repository
         self._signers = signers
         self._comparer = TreeComparer(repository.object)
@@ -114,7 +121,7 @@ class Authority:
         return TreeChanges(tuple(found[path] for path in sorted(found)), tuple(sorted(collisions)))
 
     def _tree(self, commit: str) -> str:
-        return self._repository.tree(commit).oid
+        return self._trees.get(commit) or self._repository.tree(commit).oid
 
     def _signature_failures(self, own: _Own, evidence: SignatureEvidence) -> Iterator[Failure]:
         if not own.merge:

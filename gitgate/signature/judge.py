@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from threading import Lock
 
 from gitgate.signature.armor import read_armor
 from gitgate.signature.clock import check_clock
@@ -21,17 +22,20 @@ from gitgate.signature.x509 import judge_x509
 class SignatureJudge:
     """Judges signatures by one signers file at one time; safe to use from several threads."""
 
-    def __init__(self, signers: Signers, openpgp: OpenPgpVerifier, now: datetime) -> None:
+    def __init__(self, signers: Signers, now: datetime, stack: ExitStack) -> None:
         self._signers = signers
-        self._openpgp = openpgp
         self._now = now
         self._seconds = check_clock(now)
+        self._stack = stack
+        self._openpgp: OpenPgpVerifier | None = None
+        self._lock = Lock()
 
     def judge(self, signed: CommitObject | TagObject) -> SignatureEvidence:
         """Everything that can be said of the object's signature, every failure included.
 
         Raises:
-            ToolError: gpgv could not run to its end.
+            ToolError: A program is missing, unreliable, or could not run to its end.
+            CertificateError: gpg does not accept a declared certificate.
         """
         if signed.signature_failure is not None:
             return SignatureEvidence(failures=(signed.signature_failure,))
@@ -65,11 +69,20 @@ class SignatureJudge:
             packet = read_signature(data)
             if isinstance(packet, Failure):
                 return SignatureEvidence(format=kind, failures=(packet,))
-            return self._openpgp.verify(payload, packet, self._seconds, self._signers.strength)
+            return self._openpgp_verifier().verify(payload, packet, self._seconds, self._signers.strength)
         signature = read_ssh_signature(data)
         if isinstance(signature, Failure):
             return SignatureEvidence(format=kind, failures=(signature,))
         return verify_ssh(payload, signature, self._signers.ssh_keys, self._signers.strength)
+
+    def _openpgp_verifier(self) -> OpenPgpVerifier:
+        """The keyring, made when the first OpenPGP signature needs it, after gpgv judged known vectors rightly."""
+        with self._lock:
+            if self._openpgp is None:
+                if self._signers.certificates:
+                    self_test()
+                self._openpgp = self._stack.enter_context(openpgp_verifier(self._signers.certificates))
+            return self._openpgp
 
     def _demands(self, evidence: SignatureEvidence) -> Iterator[Failure]:
         """What the signers file adds to the mathematics: formats, windows, revocation."""
@@ -93,14 +106,10 @@ class SignatureJudge:
 
 @contextmanager
 def signature_judge(signers: Signers, now: datetime) -> Iterator[SignatureJudge]:
-    """A judge with its private keyring; gpgv is tested on known vectors before anything is believed.
+    """A judge, whose private keyring goes away with it.
 
     Raises:
-        ToolError: A program is missing or unreliable, or the clock is.
-        CertificateError: gpg does not accept a declared certificate.
+        ToolError: The clock cannot be right.
     """
-    check_clock(now)
-    if signers.certificates:
-        self_test()
-    with openpgp_verifier(signers.certificates) as openpgp:
-        yield SignatureJudge(signers, openpgp, now)
+    with ExitStack() as stack:
+        yield SignatureJudge(signers, now, stack)

@@ -107,9 +107,10 @@ def _verify(repository: Repository, request: VerificationRequest) -> RangeVerdic
         detail = f"the change has {len(commits)} commits; at most {MAXIMUM_COMMITS} are examined"
         return _nothing(request, Failure(Code.LIMIT, detail), seen=len(commits))
     old = before_epoch(repository, signers.epoch, commits, request.head)
-    parsed = {oid: _read_commit(repository, oid) for oid in commits}
+    parsed = read_commits(repository, commits)
     wanted = {oid: each for oid, each in parsed.items() if oid not in old and isinstance(each, CommitObject)}
-    authority = Authority(repository, signers)
+    trees = {oid: each.tree for oid, each in parsed.items() if isinstance(each, CommitObject)}
+    authority = Authority(repository, signers, trees)
     with signature_judge(signers, request.now) as judge:
         evidence = judge_concurrently(judge, wanted)
         verdicts: list[CommitVerdict] = []
@@ -134,17 +135,31 @@ def _verify(repository: Repository, request: VerificationRequest) -> RangeVerdic
 
 
 def judge_concurrently(judge: SignatureJudge, commits: Mapping[str, CommitObject]) -> Mapping[str, SignatureEvidence]:
-    """Judge many commits at once; most of the time goes into waiting for gpgv.
+    """Judge many commits at once: threads wait for gpgv, while this one does what needs no other program.
 
     Raises:
         ToolError: gpgv could not run to its end for one of them.
     """
     with ThreadPoolExecutor(CONCURRENT_VERIFICATIONS) as pool:
-        return MappingProxyType(dict(zip(commits, pool.map(judge.judge, commits.values()), strict=True)))
+        elsewhere = {oid: pool.submit(judge.judge, commit) for oid, commit in commits.items() if _needs_gpgv(commit)}
+        here = {oid: judge.judge(commit) for oid, commit in commits.items() if oid not in elsewhere}
+        return MappingProxyType({**here, **{oid: future.result() for oid, future in elsewhere.items()}})
 
 
-def _read_commit(repository: Repository, oid: str) -> CommitObject | Failure:
-    kind, raw = repository.object(oid)
+def _needs_gpgv(commit: CommitObject) -> bool:
+    return commit.signature is not None and commit.signature.startswith(b"-----BEGIN PGP")
+
+
+def read_commits(repository: Repository, commits: Iterable[str]) -> Mapping[str, CommitObject | Failure]:
+    """Read and parse commits, whether or not they are well-formed.
+
+    Raises:
+        IncompleteHistoryError: One is missing.
+    """
+    return MappingProxyType({oid: _parse(kind, raw) for oid, kind, raw in repository.objects(commits)})
+
+
+def _parse(kind: str, raw: bytes) -> CommitObject | Failure:
     if kind != "commit":
         return Failure(Code.COMMIT_MALFORMED, f"it is a {kind}")
     return parse_commit(raw)

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -238,7 +239,14 @@ def run_program(command: list[str], stdin: bytes = b"") -> bytes:
 
 @pytest.fixture(scope="session")
 def keys() -> Iterator[SigningKeys]:
-    """Keys for all tests of signatures; the home's path is short, as GnuPG's agent needs it."""
+    """Keys for all tests of signatures."""
+    with temporary_keys() as made:
+        yield made
+
+
+@contextmanager
+def temporary_keys() -> Iterator[SigningKeys]:
+    """Make the keys, and remove them in the end; the home's path is short, as GnuPG's agent needs it."""
     home = Path(tempfile.mkdtemp(prefix="gk-", dir="/tmp"))
     try:
         made = SigningKeys(home)

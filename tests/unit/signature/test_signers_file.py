@@ -12,11 +12,12 @@ from jsonschema import Draft202012Validator
 
 from gitgate import bundled
 from gitgate.errors import SettingsError
+from gitgate.signature.commit import CommitObject, parse_commit
 from gitgate.signature.judge import signature_judge
 from gitgate.signature.openpgp import CertificateError
 from gitgate.signature.signers_file import SIGNERS_PATH, SignersError, load_signers
 from gitgate.tree import MemoryTree
-from tests.support.keys import SigningKeys, key_entry, make_signers, signers_document, signers_files
+from tests.support.keys import SigningKeys, key_entry, make_signers, payload, signed, signers_document, signers_files
 
 Edit = Callable[[dict[str, Any]], object]
 
@@ -171,8 +172,10 @@ def test_a_certificate_without_a_self_signature(keys: SigningKeys) -> None:
     (_, body), *_ = packets_of(read_certificate(keys.gpg["alice"].public).raw)
     bare = bytes([0x98, len(body)]) + body
     signers = make_signers(keys, extra={"keys/alice.asc": bare})
-    with pytest.raises(CertificateError), signature_judge(signers, datetime.now(UTC)):
-        pass
+    commit = parse_commit(signed(payload("bob"), keys.gpg["carol"].sign(payload("bob"))))
+    assert isinstance(commit, CommitObject)
+    with signature_judge(signers, datetime.now(UTC)) as judge, pytest.raises(CertificateError):
+        judge.judge(commit)
 
 
 def test_a_link_in_place_of_a_key_file(keys: SigningKeys) -> None:
