@@ -17,7 +17,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
@@ -60,9 +60,11 @@ class MergeConflict:
 
     Attributes:
         paths: Where both sides changed something, sorted; at least one.
+        tree: What git made of everything else, with its marks in these paths; nothing to judge a change by.
     """
 
     paths: tuple[str, ...]
+    tree: str = field(default="", compare=False)
 
 
 class Repository:
@@ -257,7 +259,7 @@ class Repository:
         if done.returncode == 0 and not paths:
             return GitTree(self._store, oid)
         if done.returncode == 1 and paths:
-            return MergeConflict(tuple(sorted(set(paths))))
+            return MergeConflict(tuple(sorted(set(paths))), oid)
         raise ToolError("git merge-tree contradicts itself: its exit code and its list of conflicts do not agree")
 
     def commits(self, base: str | None, head: str) -> tuple[str, ...]:

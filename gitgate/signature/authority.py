@@ -96,7 +96,7 @@ class Authority:
         return _Own(self._comparer.compare(before, commit.tree))
 
     def _merge_changes(self, commit: CommitObject) -> TreeChanges:
-        """Where the merge's tree is not what merging its parents gives; all that differs when they conflict."""
+        """Where the merge's tree is not what merging its parents gives, and where they conflict."""
         first, second = commit.parents
         try:
             merged = self._repository.merge(first, second)
@@ -106,8 +106,19 @@ class Authority:
             # Histories without a common commit: nothing explains the merge's tree but its signer.
             return self._against_parents(commit)
         if isinstance(merged, MergeConflict):
-            return self._against_parents(commit)
+            return self._resolution(commit, merged)
         return self._comparer.compare(merged.oid, commit.tree)
+
+    def _resolution(self, commit: CommitObject, conflict: MergeConflict) -> TreeChanges:
+        """What the merge's signer decided: paths in conflict, and others that are not as git merged them."""
+        against = self._against_parents(commit)
+        other = {change.path: change for change in self._comparer.compare(conflict.tree, commit.tree).paths}
+        # A path in conflict counts even when its content is what git left there: its marks are nobody's content.
+        wanted = other.keys() | set(conflict.paths)
+        shown = {**other, **{change.path: change for change in against.paths}}
+        decided = tuple(shown[path] for path in sorted(wanted & shown.keys()))
+        # Never nothing: a merge with conflicts is not one that adds nothing.
+        return TreeChanges(decided, against.collisions) if decided else against
 
     def _against_parents(self, commit: CommitObject) -> TreeChanges:
         """Paths that differ from any parent, each shown against the first one that it differs from."""

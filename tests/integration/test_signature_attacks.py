@@ -345,6 +345,28 @@ def test_s12_a_conflict_is_resolved_by_somebody_who_may(scene: Scene) -> None:
         assert scene.codes(merge, base=tip) == expected
 
 
+def test_s12_resolving_a_conflict_needs_no_authority_over_what_main_changed_elsewhere(scene: Scene) -> None:
+    head = scene.commit("carol", {"app.yaml": "a: 2\n"})
+    main = {"app.yaml": "a: 3\n", "clusters/prod/app.yaml": "fixed: true\n"}
+    tip = scene.builder.commit(main, branch="main", parents=(scene.base,))
+    merge = scene.merge("carol", head, tip, files={**main, "app.yaml": "a: 4\n"})
+    verdict = scene.verify(merge, base=tip)
+    assert verdict.accepted
+    assert [path.change.path for path in verdict.commits[0].paths] == ["app.yaml"]
+    reverting = scene.merge("carol", head, tip, files={"app.yaml": "a: 4\n"})
+    assert scene.codes(reverting, base=tip) == {Code.MERGE_EVIL}, "it drops main's change of production"
+
+
+def test_s12_committing_a_conflict_with_its_marks_is_no_clean_merge(scene: Scene) -> None:
+    head = scene.commit("alice", {"clusters/prod/app.yaml": "a: 2\n"})
+    tip = scene.builder.commit({"clusters/prod/app.yaml": "a: 3\n"}, branch="main", parents=(scene.base,))
+    marks = scene.builder.git("merge-tree", "--write-tree", head, tip, check=False).splitlines()[0]
+    marked = scene.builder.git("cat-file", "blob", f"{marks}:clusters/prod/app.yaml") + "\n"
+    assert "<<<<<<<" in marked
+    merge = scene.merge("carol", head, tip, files={"clusters/prod/app.yaml": marked})
+    assert scene.codes(merge, base=tip) == {Code.MERGE_EVIL}
+
+
 def test_s12_an_octopus(scene: Scene) -> None:
     head, tip = advanced(scene)
     third = scene.commit("carol", {"third.yaml": "c\n"}, branch="third", parents=(scene.base,))
