@@ -81,6 +81,11 @@ _EXPLANATIONS = (
         "Quote the value.",
     ),
     (
+        "found unexpected ':'",
+        "a colon follows a value inside brackets, and readers differ on what it belongs to",
+        "Quote the value, or put a space after the colon.",
+    ),
+    (
         "did not find expected node content",
         "a value is missing between a bracket and a comma",
         "Remove the comma, or write the value.",
