@@ -16,7 +16,7 @@ from gitgate.errors import GitgateError, RepositoryError, UsageError
 from gitgate.finding import Finding, Severity, State, Suppression
 from gitgate.git import MergeConflict, Repository
 from gitgate.location import Location
-from gitgate.locator import locate
+from gitgate.locator import Locator
 from gitgate.proposal import Proposal
 from gitgate.report import CheckResult, CheckStatus, Report, Verdict, decide
 from gitgate.schema.catalog import SchemaCatalog
@@ -164,6 +164,8 @@ def judge_trees(change: Change, before: Tree, after: Tree, settings: Settings, p
         rulebook=_rulebook(before),
         proposed_rulebook=_rulebook(after),
     )
+    was = Locator(before, snapshot_before, context.documents)
+    would_be = Locator(after, snapshot_after, context.documents)
     results = []
     notes: list[str] = []
     for check in CHECKS:
@@ -172,8 +174,7 @@ def judge_trees(change: Change, before: Tree, after: Tree, settings: Settings, p
         result = _result(check.name, examination, settings)
         notes += examination.notes
         located = tuple(
-            locate(finding, before if finding.state is State.FIXED else after, context.documents)
-            for finding in result.findings
+            (was if finding.state is State.FIXED else would_be).locate(finding) for finding in result.findings
         )
         results.append(replace(result, findings=located))
     files = Counter(coverage.value for coverage in snapshot_after.files.values())

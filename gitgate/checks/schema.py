@@ -74,7 +74,7 @@ class SchemaCheck:
             for resource in proposal.after.resources
             if not any(judge.knows(resource) for judge in judges)
         )
-        empty = not proposal.after.resources
+        reason, remedy = _unfinished(proposal)
         return Examination(
             findings=(
                 *after,
@@ -83,8 +83,9 @@ class SchemaCheck:
                 *(_problem_finding(problem) for problem in imported.problems),
             ),
             baseline=(*before, *(_problem_finding(problem) for problem in imported.problems)),
-            status=CheckStatus.UNDETERMINED if empty else CheckStatus.COMPLETED,
-            reason=_nothing_judged(proposal) if empty else None,
+            status=CheckStatus.UNDETERMINED if reason else CheckStatus.COMPLETED,
+            reason=reason,
+            remedy=remedy,
             judged=MappingProxyType({"objects": len(proposal.after.resources)}),
             unjudged=MappingProxyType(dict(sorted(unjudged.items()))),
             notes=tuple(_notes(proposal.after, judges)),
@@ -338,7 +339,14 @@ def _notes(snapshot: Snapshot, judges: list[_Judge]) -> Iterator[str]:
         yield f"The CEL rules of custom resource definitions were not evaluated: {listed}."
 
 
-def _nothing_judged(proposal: Proposal) -> str:
+def _unfinished(proposal: Proposal) -> tuple[str | None, str | None]:
+    """Why the check cannot say that all is well, and what to do; None when it can."""
+    missing = [problem for problem in proposal.after.problems if problem.code == "kustomize-missing"]
+    if missing:
+        # Base and head lack it alike, so that the finding is an old one; and yet nothing of them was judged.
+        return f"{missing[0].message}, so nothing that kustomize renders was judged", missing[0].fix
+    if proposal.after.resources:
+        return None, None
     if proposal.before.resources:
-        return "the change leaves no Kubernetes object behind, so there is nothing to judge"
-    return "no Kubernetes object was found, so there is nothing to judge"
+        return "the change leaves no Kubernetes object behind, so there is nothing to judge", None
+    return "no Kubernetes object was found, so there is nothing to judge", None
