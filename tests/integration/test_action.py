@@ -52,7 +52,7 @@ class Project:
 
     def run(self, event_name: str, event: Mapping[str, Any], workspace: Path | None = None, **options: Any) -> Ended:
         self._jobs += 1
-        job_options = {key: options.pop(key) for key in ("inputs", "environment") if key in options}
+        job_options = {key: options.pop(key) for key in ("inputs", "environment", "venv") if key in options}
         job = Job(self.directory / f"job-{self._jobs}", workspace or self.checkout(), self.server.path, **job_options)
         return job.run(event_name, event, **options)
 
@@ -296,16 +296,46 @@ def test_a_merge_conflict_is_rejected(project: Project) -> None:
     assert (ended.code, ended.outputs["verdict"]) == (1, "rejected"), ended.log
 
 
-def test_a_run_that_left_no_report_is_never_a_pass(project: Project, tmp_path: Path) -> None:
-    """E1: exit code 0 counts only together with a report that says the same."""
-    fake = tmp_path / "fake-action"
-    fake.mkdir()
-    for name in ("action.yml", "action"):
-        (fake / name).symlink_to(ROOT / name)
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "exit 0",
+        "kill -9 $$",
+        "exit 130",
+        "exit 77",
+        'echo "{}" >"$report"; exit 0',
+        'echo "null" >"$report"; exit 0',
+        'echo "::error::text" >"$report"; exit 0',
+        'echo "{\\"verdict\\": \\"rejected\\"}" >"$report"; exit 0',
+        'echo "{\\"verdict\\": \\"accepted\\"}" >"$report"; exit 1',
+        'echo "{\\"verdict\\": \\"accepted\\"}" >"$report"; exit 0',
+    ],
+)
+def test_a_run_without_a_report_that_says_the_same_is_never_a_pass(project: Project, ending: str) -> None:
+    """E1: whatever becomes of the program, only a whole report that says accepted is a pass."""
+    venv = project.directory / "venv" / "bin"
+    venv.mkdir(parents=True)
+    (venv / "python").write_text(
+        "#!/bin/bash\n"
+        f'if [ "$3" != gitgate ]; then exec {sys.executable} "$@"; fi\n'
+        'for word in "$@"; do case $word in --output=json=*) report=${word#--output=json=} ;; esac; done\n'
+        f"echo ::error::from inside\n{ending}\n"
+    )
+    (venv / "python").chmod(0o755)
     head = project.propose(BAD)
-    job = Job(tmp_path / "job", project.checkout(), project.server.path, action=fake)
-    ended = job.run("pull_request", pull_request(head), steps=("resolve",))
-    assert (ended.code, ended.outputs["verdict"]) == (0, "undetermined")
+    ended = project.run("pull_request", pull_request(head), venv=venv.parent)
+    assert (ended.code, ended.outputs["verdict"]) == (3, "undetermined"), ended.log
+    (command,) = ended.commands
+    assert command.startswith("::error title=gitgate: undetermined::")
+    assert "undetermined" in ended.summary
+
+
+def test_a_summary_that_github_would_not_show_is_replaced_by_a_line(project: Project) -> None:
+    head = project.propose(BAD)
+    job = Job(project.directory / "job", project.checkout(), project.server.path)
+    ended = job.run("pull_request", pull_request(head), summary="x" * (1024 * 1024 - 100))
+    assert ended.code == 1
+    assert ended.summary.endswith("too long for this summary; the step's log has all of it.\n")
 
 
 def test_the_action_installs_itself_from_pinned_versions(project: Project) -> None:

@@ -36,15 +36,23 @@ class Job:
     inputs: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     token: str = "the-token"
+    venv: Path = field(default_factory=lambda: Path(sys.prefix))
     action: Path = ROOT
 
-    def run(self, event_name: str, event: Mapping[str, Any], *, steps: tuple[str, ...] = ("resolve", "judge")) -> Ended:
+    def run(
+        self,
+        event_name: str,
+        event: Mapping[str, Any],
+        *,
+        steps: tuple[str, ...] = ("resolve", "judge"),
+        summary: str = "",
+    ) -> Ended:
         """Run steps of the action for an event; without the step `install`, this test's own environment is used."""
         self.directory.mkdir()
         temporary = self.directory / "temp"
         temporary.mkdir()
         (self.directory / "event.json").write_text(json.dumps(event))
-        (self.directory / "summary").touch()
+        (self.directory / "summary").write_text(summary)
         manifest = yaml.safe_load((self.action / "action.yml").read_text())
         known: dict[str, str] = {
             f"inputs.{name}": self.inputs.get(
@@ -55,7 +63,7 @@ class Job:
         if "install" not in steps:
             home = temporary / "home"
             home.mkdir()
-            (home / "venv").symlink_to(Path(sys.prefix))
+            (home / "venv").symlink_to(self.venv)
             known["steps.install.outputs.home"] = str(home)
         log, code = "", 0
         for step in manifest["runs"]["steps"]:
