@@ -198,11 +198,12 @@ class Checkout:
 def _credentials() -> Mapping[str, str]:
     """The token as configuration in git's environment, so that it is in no argument and no file.
 
-    The empty value first: a header that the checkout stored would otherwise be sent beside this one.
+    The empty value first: a header that the checkout stored would otherwise be sent beside this one, and GitHub
+    refuses two (git-config(1), `http.extraHeader`: an empty value clears the list).
     """
     token = os.environ.get("GITGATE_TOKEN", "")
     server = variable("GITHUB_SERVER_URL")
-    if not token or not server.startswith("https://"):
+    if not token or not server.startswith(("https://", "http://")):
         return {}
     encoded = base64.b64encode(f"x-access-token:{token}".encode()).decode()
     key = f"http.{server}/.extraheader"

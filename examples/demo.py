@@ -96,8 +96,9 @@ def main() -> int:
         _say(
             """
             Five mistakes, each with its file, line and fix; the misspelt field counts in both environments. The wrong
-            replicas of the overlay show only after rendering. The deprecated Endpoints object was there before, so
-            that it is counted and does not stand in the way. gitgate explain schema/removed-kind tells more of a rule.
+            replicas are found in what the overlay renders to, and shown in its patch. The deprecated Endpoints object
+            was there before, so that it is counted and does not stand in the way. To learn more of a rule:
+            gitgate explain schema/removed-kind
             """
         )
         _commit("Repair what gitgate found", [(edit.path, edit.mistake, edit.repair) for edit in EDITS])
@@ -149,7 +150,8 @@ def _judge(code: int, rules: frozenset[str]) -> None:
 def _show(*command: str, expected: int = 0) -> None:
     """Print a command as one would type it, run it, and show how it ended."""
     print(_strong(f"$ {' '.join(command)}"), flush=True)
-    program = [str(_gitgate())] if command[0] == "gitgate" else [command[0], "--no-pager"]
+    git = ["git", "--no-pager", "-c", f"color.ui={'never' if _plain() else 'auto'}"]
+    program = [str(_gitgate())] if command[0] == "gitgate" else git
     done = _run([*program, *command[1:]])
     if command[:2] == ("gitgate", "check"):
         print(_strong(f"exit code {done.returncode}"))
@@ -191,8 +193,11 @@ def _say(text: str) -> None:
 
 
 def _strong(text: str) -> str:
-    plain = not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return text if plain else f"\x1b[1;36m{text}\x1b[0m"
+    return text if _plain() else f"\x1b[1;36m{text}\x1b[0m"
+
+
+def _plain() -> bool:
+    return not sys.stdout.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
 if __name__ == "__main__":

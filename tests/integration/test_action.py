@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import sys
+import threading
 from collections.abc import Mapping
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +56,9 @@ class Project:
 
     def run(self, event_name: str, event: Mapping[str, Any], workspace: Path | None = None, **options: Any) -> Ended:
         self._jobs += 1
-        job_options = {key: options.pop(key) for key in ("inputs", "environment", "venv") if key in options}
+        job_options = {
+            key: options.pop(key) for key in ("inputs", "environment", "server_url", "venv") if key in options
+        }
         job = Job(self.directory / f"job-{self._jobs}", workspace or self.checkout(), self.server.path, **job_options)
         return job.run(event_name, event, **options)
 
@@ -278,6 +284,35 @@ def test_the_token_reaches_neither_the_log_nor_the_step_that_judges(project: Pro
     assert "s3cr3t-canary" not in ended.log + ended.summary
     for file in (project.directory / "job-1").rglob("*"):
         assert not file.is_file() or file.is_symlink() or b"s3cr3t-canary" not in file.read_bytes()
+
+
+def test_the_token_is_the_only_credential_that_is_sent(project: Project) -> None:
+    """GitHub refuses two headers: the one that actions/checkout stored must not be sent beside the action's own."""
+    head = project.propose(BAD)
+    workspace = project.checkout()
+    project.server.git("update-server-info")
+    sent: list[list[str]] = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            sent.append(self.headers.get_all("Authorization") or [])
+            super().do_GET()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: the log of a test is for pytest."""
+
+    handler = partial(Handler, directory=str(project.server.path.parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        clone = RepositoryBuilder(workspace, create=False)
+        clone.git("config", f"http.{url}/.extraheader", "AUTHORIZATION: basic c3RvcmVk")
+        ended = project.run("pull_request", pull_request(head), workspace, server_url=url)
+        server.shutdown()
+    assert ended.code == 1, ended.log
+    expected = base64.b64encode(b"x-access-token:the-token").decode()
+    assert sent
+    assert all(header == [f"basic {expected}"] for header in sent), sent
 
 
 def test_settings_that_are_not_valid_end_with_their_own_exit_code(project: Project) -> None:

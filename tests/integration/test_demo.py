@@ -29,6 +29,7 @@ def test_it_shows_a_rejection_with_places_and_fixes_and_then_the_accepted_repair
     assert "$ gitgate check --base main --head black-friday" in rejected
     assert "base/cart.yaml:18:11 error schema/unknown-field" in rejected
     assert "fix: Did you mean imagePullPolicy?" in rejected
+    assert "overlays/production/web-scale.yaml:6:13 error schema/wrong-type" in rejected
     assert "exit code 1" in rejected
     assert "exit code 0" in accepted
     assert "\x1b" not in done.stdout

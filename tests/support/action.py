@@ -36,6 +36,7 @@ class Job:
     inputs: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     token: str = "the-token"
+    server_url: str = ""
     venv: Path = field(default_factory=lambda: Path(sys.prefix))
     action: Path = ROOT
 
@@ -94,7 +95,7 @@ class Job:
                 "GITHUB_EVENT_PATH": str(self.directory / "event.json"),
                 "GITHUB_OUTPUT": str(outputs),
                 "GITHUB_REPOSITORY": self.server.name,
-                "GITHUB_SERVER_URL": self.server.parent.as_uri(),
+                "GITHUB_SERVER_URL": self.server_url or self.server.parent.as_uri(),
                 "GITHUB_SHA": str(known.get("sha", "")),
                 "GITHUB_STEP_SUMMARY": str(self.directory / "summary"),
                 "GITHUB_WORKSPACE": str(self.workspace),
