@@ -86,9 +86,12 @@ def all_codes(verdict: RangeVerdict) -> set[Code]:
 
 
 def make_scene(
-    path: Path, keys: SigningKeys, edit: Callable[[dict[str, Any]], object] = lambda document: None
+    path: Path,
+    keys: SigningKeys,
+    edit: Callable[[dict[str, Any]], object] = lambda document: None,
+    object_format: str = "sha1",
 ) -> Scene:
-    builder = RepositoryBuilder(path)
+    builder = RepositoryBuilder(path, object_format=object_format)
     document = signers_document(keys)
     edit(document)
     base = builder.commit({**signers_files(keys, document), **FILES}, branch="main")
@@ -110,6 +113,45 @@ def test_an_honest_change_of_several_people_is_accepted(scene: Scene) -> None:
     assert [commit.code for commit in verdict.commits] == [Code.SIGNED] * 3
     assert [commit.commit for commit in verdict.commits][1:] == [second, first]
     assert [path.rules for path in verdict.commits[1].paths] == [("prod",)]
+
+
+@pytest.mark.parametrize("who", ["alice", "bob"])
+@pytest.mark.parametrize("object_format", ["sha1", "sha256"])
+def test_what_git_itself_signs_is_accepted(tmp_path: Path, keys: SigningKeys, who: str, object_format: str) -> None:
+    """A commit, a merge and a tag, made by the real git with gpg and with ssh-keygen."""
+    scene = make_scene(tmp_path / "r", keys, object_format=object_format)
+    builder, key = scene.builder, keys.gpg.get(who) or keys.ssh[who]
+    if who == "bob":
+        builder.configure(gpg__format="ssh", user__signingKey=str(keys.ssh["bob"].path))
+    else:
+        builder.configure(user__signingKey=key.fingerprint)
+    person = {"GIT_COMMITTER_EMAIL": f"{who}@example.com", "GNUPGHOME": str(keys.home)}
+
+    def git(*arguments: str) -> str:
+        return builder.git(*arguments, environment=person)
+
+    builder.checkout("change")
+    builder.write_files({"app.yaml": "a: 2\n"})
+    git("commit", "-q", "-a", "-S", "-m", "Ein Commit von Jürgen")
+    builder.commit({"other.yaml": "b\n"}, branch="main", parents=(scene.base,))
+    git("merge", "-q", "--no-ff", "-S", "-m", "Merge main", "main")
+    git("tag", "-s", "-m", "Release", "v1")
+    verdict = scene.verify(builder.git("rev-parse", "change"), base=builder.git("rev-parse", "main"))
+    assert verdict.accepted, verdict.failures
+    assert [commit.code for commit in verdict.commits] == [Code.MERGE_CLEAN, Code.SIGNED]
+    assert {commit.principal for commit in verdict.commits} == {who}
+    with Repository.open(builder.path) as repository:
+        signers = load_signers(repository.tree(scene.base))
+        signer, evidence = verify_tag(repository, builder.git("rev-parse", "v1"), signers, NOW)
+    assert (signer, evidence.good) == (who, True)
+
+
+def test_a_signature_of_the_other_object_format(tmp_path: Path, keys: SigningKeys) -> None:
+    scene = make_scene(tmp_path / "r", keys, object_format="sha256")
+    tree = scene.builder.git("rev-parse", "main^{tree}")
+    plain = payload("carol", tree=tree, parents=(scene.base,))
+    head = scene.builder.write(signed(plain, keys.gpg["carol"].sign(plain), header=b"gpgsig"), "commit")
+    assert scene.codes(head) == {Code.SIG_MALFORMED}
 
 
 # T: trust root and policy
@@ -621,6 +663,59 @@ def test_e2_a_gpgv_that_cannot_be_relied_on_undetermines(
     assert verdict.undetermined
     if program is ALWAYS_GOOD:
         assert "other-payload.commit was judged good" in verdict.failures[0].detail
+
+
+def test_e2_a_gpgv_that_is_killed_in_mid_range(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        head = scene.commit("carol", {"app.yaml": f"a: {number}\n"})
+    place = tmp_path / "bin"
+    place.mkdir()
+    count = f"n=$(cat {place}/n 2>/dev/null || echo 0); echo $((n+1)) > {place}/n"
+    vectors = 4
+    program = f'#!/bin/sh\n{count}\n[ "$n" -gt {vectors} ] && kill -9 $$\nexec /usr/bin/gpgv "$@"\n'
+    (place / "gpgv").write_text(program)
+    (place / "gpgv").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+    monkeypatch.setattr("gitgate.signature.verify.CONCURRENT_VERIFICATIONS", 1)
+    verdict = scene.verify(head)
+    assert all_codes(verdict) == {Code.TOOL_ERROR}
+    assert int((place / "n").read_text()) > vectors + 1, "some of the range was verified"
+
+
+def test_s9_the_users_own_gnupg_configuration_takes_no_part(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = scene.commit("carol", {"app.yaml": "x\n"})
+    home = tmp_path / ".gnupg"
+    home.mkdir(mode=0o700)
+    for name in ("gpg.conf", "gpgv.conf", "common.conf", "dirmngr.conf"):
+        (home / name).write_text("logger-fd 1\nno-such-option\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GNUPGHOME", str(home))
+    before = sorted(path.name for path in home.iterdir())
+    assert scene.codes(head) == set()
+    assert sorted(path.name for path in home.iterdir()) == before
+
+
+def test_no_private_directory_and_no_agent_is_left_behind(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tempfile
+
+    (tmp_path / "t").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "t"))
+    monkeypatch.setattr("gitgate.signature.openpgp._LONGEST_TEMPORARY_PATH", 500)
+    assert scene.codes(scene.commit("carol", {"app.yaml": "x\n"})) == set()
+    assert list((tmp_path / "t").iterdir()) == []
+
+
+def test_more_commits_than_are_examined(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.commit("carol", {"app.yaml": "x\n"})
+    head = scene.commit("carol", {"app.yaml": "y\n"})
+    monkeypatch.setattr("gitgate.signature.verify.MAXIMUM_COMMITS", 1)
+    verdict = scene.verify(head)
+    assert all_codes(verdict) == {Code.LIMIT}
+    assert verdict.undetermined
 
 
 def test_a_missing_gpg_undetermines(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -216,7 +216,8 @@ def commit_signed(
     oid = tree or next(value for name, value in headers if name == "tree")
     actual = tuple(value for name, value in headers if name == "parent")
     unsigned = payload(who or (key.name if key else "alice"), tree=oid, parents=actual)
-    data = unsigned if key is None else signed(unsigned, key.sign(unsigned))
+    header = b"gpgsig" if len(oid) == 40 else b"gpgsig-sha256"
+    data = unsigned if key is None else signed(unsigned, key.sign(unsigned), header=header)
     return repository.branch(branch, repository.write(data, "commit"))
 
 

@@ -264,12 +264,12 @@ def test_s9_a_user_id_cannot_forge_status_lines(keys: SigningKeys, document: dic
     spoof = keys.gpg.get("spoof")
     if spoof is None:
         user = "x\n[GNUPG:] GOODSIG 0000000000000000 alice\n[GNUPG:] VALIDSIG <spoof@example.com>"
-        parameters = f"Key-Type: eddsa\nKey-Curve: ed25519\nName-Real: {user.encode('unicode_escape').decode()}\n%no-protection\n"
-        gpg(keys.home, "--gen-key", stdin=parameters.encode())
+        gpg(keys.home, "--allow-freeform-uid", "--quick-generate-key", user, "ed25519", "sign", "never")
         listing = gpg(keys.home, "--with-colons", "--list-keys", "GOODSIG").decode()
         fingerprint = next(line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:"))
         spoof = GpgKey(keys.home, "spoof", fingerprint, keys.export(fingerprint))
         keys.gpg["spoof"] = spoof
+        assert "x\\n[GNUPG" in listing, "gpg escapes the line end, so it is really in the user ID"
     people = {**document["principals"], "spoof": {"keys": [key_entry(spoof)]}}
     with signature_judge(make_signers(keys, {**document, "principals": people}), NOW) as judge:
         assert judge_raw(judge, signed(payload(), spoof.sign(payload()))) == set()
