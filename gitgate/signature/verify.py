@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from gitgate.errors import GitgateError, IncompleteHistoryError, RepositoryError, ToolError
+from gitgate.errors import GitgateError, IncompleteHistoryError, RepositoryError
 from gitgate.git import Repository
 from gitgate.signature.authority import Authority
 from gitgate.signature.commit import CommitObject, parse_commit, parse_tag
@@ -72,7 +72,7 @@ def verify_range(repository: Repository, request: VerificationRequest) -> RangeV
         return _nothing(request, Failure(Code.COMMIT_MALFORMED, _sentence(error)))
     except CertificateError as error:
         return _nothing(request, Failure(Code.POLICY_INVALID, str(error)))
-    except ToolError as error:
+    except GitgateError as error:
         return _nothing(request, Failure(Code.TOOL_ERROR, _sentence(error)))
 
 
