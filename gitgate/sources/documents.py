@@ -77,7 +77,9 @@ class DocumentReader:
                 self._files[state] = _unreadable("yaml-syntax", "this path leads to no file")
             elif data is None:
                 message = f"the file has {state}, more than the limit of {self.limits.bytes}"
-                self._files[state] = _unreadable("yaml-limit", message, fix="split it, or raise the limit in settings")
+                self._files[state] = _unreadable(
+                    "yaml-limit", message, fix="Split it, or raise limits.fileBytes in .gitgate/settings.yaml."
+                )
             else:
                 self._files[state] = read_yaml(data, self.limits)
         return self._files[state]

@@ -192,10 +192,10 @@ def _head_flaws(value: Mapping[str, Any]) -> Iterator[Flaw]:
     for key in value:
         if key in _HELM_FIELDS and value[key]:
             message = f"{key} makes kustomize run Helm, which downloads and executes what the change names"
-            yield Flaw("kustomize-helm", message, (key,), "render the chart and commit the result")
+            yield Flaw("kustomize-helm", message, (key,), "Render the chart and commit the result.")
         elif key not in _FIELDS:
             exact = next((name for name in _FIELDS if name.lower() == key.lower()), None)
-            fix = f"write it as {exact}" if exact is not None else None
+            fix = f"Write it as {exact}." if exact is not None else None
             yield Flaw("kustomize-invalid", f"a kustomization has no field {key!r}", (key,), fix)
 
 
@@ -219,7 +219,7 @@ def _read_item(name: str, item: Any, field: FieldPath, collected: _Collected) ->
         return
     if not isinstance(item, dict):
         path = isinstance(item, str) and name in _PATCH_LISTS
-        fix = "write it as `path: …`" if path else None
+        fix = "Write it as `path: …`." if path else None
         collected.invalid(f"{format_field_path(field)} must be a mapping", field, fix)
         if path and not _is_inline(item):
             collected.add(ReferenceKind.FILE, item, field)
@@ -303,10 +303,10 @@ def _plugin_flaw(value: Any, field: FieldPath) -> Flaw | None:
     runs_function = isinstance(annotations, dict) and any(name in annotations for name in _FUNCTION_ANNOTATIONS)
     if kind == "HelmChartInflationGenerator":
         message = "the generator makes kustomize run Helm, which downloads and executes what the change names"
-        return Flaw("kustomize-helm", message, field, "render the chart and commit the result")
+        return Flaw("kustomize-helm", message, field, "Render the chart and commit the result.")
     if runs_function or value.get("apiVersion") != "builtin" or kind not in _BUILTIN_PLUGINS:
         message = "the generator or transformer is not part of kustomize: it runs a program or a container"
-        return Flaw("kustomize-exec-function", message, field, "commit what it produces instead")
+        return Flaw("kustomize-exec-function", message, field, "Commit what it produces instead.")
     return None
 
 

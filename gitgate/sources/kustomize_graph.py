@@ -176,26 +176,30 @@ class KustomizeGraph:
             node.blame(f"kustomize-{code}", message, reference.field, fix, text)
 
         if is_remote(text):
-            refuse("remote-reference", f"{shown} would be fetched over the network", "commit it and name the copy")
+            refuse("remote-reference", f"{shown} would be fetched over the network", "Commit it and name the copy.")
             return None
         if text.startswith("/"):
-            refuse("absolute-reference", f"{shown} starts at the root of the file system", "name it relative to here")
+            refuse("absolute-reference", f"{shown} starts at the root of the file system", "Name it relative to here.")
             return None
         resolved = self._files.resolve_from(directory, text)
         takes_directory = reference.kind not in {ReferenceKind.FILE, ReferenceKind.DATA}
         if resolved.kind is PathKind.ESCAPING:
             refuse("escaping-reference", f"{shown} leads out of the repository")
         elif resolved.kind is PathKind.MISSING and looks_remote(text):
-            refuse("remote-reference", f"{shown} looks like another repository", "commit it and name the copy")
+            refuse("remote-reference", f"{shown} looks like another repository", "Commit it and name the copy.")
         elif resolved.kind is PathKind.MISSING:
-            refuse("dangling-reference", f"{shown} is not in the tree", "add it, or remove the reference")
+            refuse(
+                "dangling-reference",
+                f"{shown} is not in the tree",
+                "Add it, correct the path, or remove the reference.",
+            )
         elif resolved.kind is PathKind.DIRECTORY and not takes_directory:
             refuse("dangling-reference", f"{shown} is a directory where a file is expected")
         elif resolved.kind is PathKind.FILE and reference.kind is ReferenceKind.COMPONENT:
             refuse("dangling-reference", f"{shown} is a file where the directory of a component is expected")
         elif resolved.kind is PathKind.FILE and not inside(resolved.path, directory):
             message = f"{shown} lies outside the kustomization's directory, where kustomize reads no files"
-            refuse("escaping-reference", message, "move the file, or give its directory a kustomization and name that")
+            refuse("escaping-reference", message, "Move the file, or give its directory a kustomization and name that.")
         else:
             return resolved
         return None

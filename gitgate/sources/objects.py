@@ -97,7 +97,7 @@ def duplicate_problems(resources: Iterable[Resource], scope: str) -> tuple[Probl
                     "only once, as the later one replaces the earlier one without a word"
                 ),
                 location=Location(resource.origin.path, Position(resource.origin.line, 1)),
-                fix="remove or rename one of the two",
+                fix="Remove or rename one of the two.",
                 resource=resource.id,
                 origin=resource.origin,
             )
@@ -153,11 +153,11 @@ def _flatten(value: Mapping[str, Any], reading: _Reading, found: _Found, depth: 
     kind = value.get("kind")
     if not (isinstance(kind, str) and kind.endswith("List")):
         message = f"a {_called(kind)} with a top-level items field is applied as a list: the items, and not the object"
-        fix = "move the items into documents of their own"
+        fix = "Move the items into documents of their own."
         found.problems.append(reading.problem("hidden-list", message, ("items",), fix))
     if depth >= MAXIMUM_LIST_DEPTH:
         message = f"lists are nested more than {MAXIMUM_LIST_DEPTH} deep"
-        found.problems.append(reading.problem("hidden-list", message, ("items",), "write the objects as documents"))
+        found.problems.append(reading.problem("hidden-list", message, ("items",), "Write the objects as documents."))
         return
     for index, item in enumerate(value["items"] or ()):
         pointer = (*reading.origin.pointer, "items", index)
@@ -174,12 +174,12 @@ def _identity_problems(value: Mapping[str, Any], reading: _Reading) -> Iterable[
         text = value.get(name)
         if not isinstance(text, str) or not text.strip():
             what = "is missing" if name not in value else "must be text"
-            yield reading.problem(code, f"{name} {what}", (name,), f"write {name}: {example}, or what it is")
+            yield reading.problem(code, f"{name} {what}", (name,), f"Write `{name}: {example}`, or what it is.")
         elif not _plain(text):
             yield _not_ascii(reading, name, text, (name,))
         elif name == "apiVersion" and not _is_api_version(text):
             message = f"apiVersion {text!r} is not a version or group/version"
-            yield reading.problem(code, message, (name,), "write it as v1 or apps/v1")
+            yield reading.problem(code, message, (name,), "Write it as v1 or apps/v1.")
 
 
 def _name_problems(value: Mapping[str, Any], reading: _Reading) -> Iterable[Problem]:
@@ -195,7 +195,7 @@ def _name_problems(value: Mapping[str, Any], reading: _Reading) -> Iterable[Prob
             if not _plain(text):
                 yield _not_ascii(reading, f"metadata.{name}", text, path)
         elif text is not None and name != "namespace":  # the schema judges a namespace that is no text
-            yield reading.problem("missing-name", f"metadata.{name} must be text, not {_type(text)}", path, "quote it")
+            yield reading.problem("missing-name", f"metadata.{name} must be text, not {_type(text)}", path, "Quote it.")
     if not metadata.get("name") and not metadata.get("generateName"):
         message = f"the {value['kind']} has neither metadata.name nor metadata.generateName"
         yield reading.problem("missing-name", message, ("metadata",))
@@ -204,7 +204,7 @@ def _name_problems(value: Mapping[str, Any], reading: _Reading) -> Iterable[Prob
 def _not_ascii(reading: _Reading, field: str, text: str, path: FieldPath) -> Problem:
     shown = text.encode("ascii", "backslashreplace").decode()
     message = f"{field} {shown} has a character outside visible ASCII, which may look like another one"
-    return reading.problem("non-ascii-name", message, path, "type it again by hand")
+    return reading.problem("non-ascii-name", message, path, "Type it again by hand.")
 
 
 def _plain(text: str) -> bool:

@@ -125,14 +125,16 @@ class _Reading:
     def _must_be_readable(self, path: str, mode: FileMode) -> bool:
         """Is a file that cannot be read a problem?
 
-        JSON that programs write for themselves often has comments in it; it matters only if it may name an
-        apiVersion, be it with escapes.
+        JSON that programs write for themselves often has comments in it; it matters only if it may be an object that
+        names an apiVersion, be it with escapes.
         """
         if mode is FileMode.QUIET:
             return False
         if mode is FileMode.STRICT or not path.endswith(".json"):
             return True
         data = self.context.documents.source(self.tree, path)
+        if data is not None and data.lstrip().startswith(b"["):
+            return False  # a list at the top is no object for any agent
         return data is None or b"apiVersion" in data or b"\\u" in data
 
     def _read_beside(self, path: str, file: YamlFile) -> Coverage:

@@ -31,6 +31,7 @@ def test_objects_of_plain_files_have_exact_origins() -> None:
         (".github/workflows/broken.yaml", "a: b: c\n"),
         ("renovate.json", '{"extends": ["x"]}'),
         ("tsconfig.json", '{\n  // a comment\n  "a": 1\n}\n'),
+        ("cases.json", '[{"apiVersion": "\\ud83d\\ude00"}]\n'),
         ("kind.yaml", "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes: []\n"),
         ("kubeconfig.yaml", "apiVersion: v1\nkind: Config\nclusters: []\n"),
         ("catalog-info.yaml", "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {name: x}\n"),
