@@ -6,7 +6,6 @@ Rows T1-T8, S3, S11-S15, G5-G8 and G15 of the threat model, each by the code tha
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -23,8 +22,10 @@ from gitgate.signature.signers_file import load_signers
 from gitgate.signature.verdict import Code, RangeVerdict
 from gitgate.signature.verify import VerificationRequest, verify_range, verify_tag
 from tests.support.keys import (
+    ALWAYS_GOOD,
     SigningKeys,
     commit_signed,
+    key_entry,
     keys,
     payload,
     signed,
@@ -405,8 +406,9 @@ def test_s12_committing_a_conflict_with_its_marks_is_no_clean_merge(scene: Scene
     marks = scene.builder.git("merge-tree", "--write-tree", head, tip, check=False).splitlines()[0]
     marked = scene.builder.git("cat-file", "blob", f"{marks}:clusters/prod/app.yaml") + "\n"
     assert "<<<<<<<" in marked
-    merge = scene.merge("carol", head, tip, files={"clusters/prod/app.yaml": marked})
-    assert scene.codes(merge, base=tip) == {Code.MERGE_EVIL}
+    for own in ({}, {"own.yaml": "hers to add\n"}):
+        merge = scene.merge("carol", head, tip, files={"clusters/prod/app.yaml": marked, **own})
+        assert scene.codes(merge, base=tip) == {Code.MERGE_EVIL}
 
 
 def test_s12_an_octopus(scene: Scene) -> None:
@@ -507,6 +509,18 @@ def test_s15_an_approval_that_was_verified_elsewhere_counts(strict: Scene) -> No
     assert strict.codes(head, approvals=frozenset({"bob"})) == set()
     assert strict.codes(head, approvals=frozenset({"alice"})) == {Code.THRESHOLD_UNMET}
     assert strict.codes(head, approvals=frozenset({"carol"})) == {Code.THRESHOLD_UNMET}
+
+
+def test_s15_bots_alone_meet_no_threshold(tmp_path: Path, keys: SigningKeys) -> None:
+    def two_bots(document: dict[str, Any]) -> None:
+        robot = key_entry(keys.ssh["stranger"])
+        document["principals"]["robot"] = {"kind": "bot", "keys": [robot]}
+        document["rules"][1].update(threshold=2, signers=["deploy", "robot", "alice"])
+
+    scene = make_scene(tmp_path / "bots", keys, two_bots)
+    head = scene.commit("deploy", {"images/web.yaml": "tag: 2\n"})
+    assert scene.codes(head, approvals=frozenset({"robot"})) == {Code.THRESHOLD_UNMET}
+    assert scene.codes(head, approvals=frozenset({"alice"})) == set()
 
 
 # G: git
@@ -622,20 +636,6 @@ def test_a_verdict_that_is_missing_never_passes(scene: Scene) -> None:
 
 
 # E: the programs
-
-
-ALWAYS_GOOD = f"""\
-#!{sys.executable}
-# Says of every signature exactly what the real gpgv says of a good one.
-import sys
-from pathlib import Path
-from gitgate.signature.packets import read_signature
-packet = read_signature(Path(sys.argv[-2]).read_bytes())
-numbers = f"0 4 0 {{packet.algorithm}} {{packet.digest}} 00"
-print("[GNUPG:] NEWSIG")
-print(f"[GNUPG:] GOODSIG {{packet.key_id}} somebody")
-print(f"[GNUPG:] VALIDSIG {{packet.issuer}} 2026-01-01 {{packet.made_at}} {{numbers}} {{packet.issuer}}")
-"""
 
 
 @pytest.mark.parametrize(

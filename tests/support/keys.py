@@ -13,6 +13,7 @@ import base64
 import copy
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +32,21 @@ from tests.support.repository import ENVIRONMENT, RepositoryBuilder
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _GPG_OPTIONS = ("--batch", "--quiet", "--no-options", "--passphrase", "", "--pinentry-mode", "loopback")
+
+
+ALWAYS_GOOD = f"""\
+#!{sys.executable}
+# Says of every signature exactly what the real gpgv says of a good one.
+import sys
+from pathlib import Path
+from gitgate.signature.packets import read_signature
+packet = read_signature(Path(sys.argv[-2]).read_bytes())
+numbers = f"0 4 0 {{packet.algorithm}} {{packet.digest}} 00"
+print("[GNUPG:] NEWSIG")
+print(f"[GNUPG:] GOODSIG {{packet.key_id}} somebody")
+print(f"[GNUPG:] VALIDSIG {{packet.issuer}} 2026-01-01 {{packet.made_at}} {{numbers}} {{packet.issuer}}")
+"""
+"""A gpgv that cannot be relied on, at its best."""
 
 
 @dataclass(frozen=True, slots=True)
