@@ -633,6 +633,7 @@ def test_a_verdict_that_is_missing_never_passes(scene: Scene) -> None:
     assert verdict.accepted
     assert not replace(verdict, commits=()).accepted
     assert not replace(verdict, commits=verdict.commits * 2, commits_seen=2).accepted
+    assert not replace(verdict, commits=verdict.commits * 2, commits_seen=1).accepted
 
 
 # E: the programs
