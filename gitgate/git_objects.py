@@ -53,7 +53,9 @@ class Commit:
 
 
 class ObjectStore:
-    """Reads objects; trees that were read stay known, as base and head share most of theirs.
+    """Reads objects; trees and blobs that were read stay known, as base and head share most of theirs.
+
+    To keep blobs costs nothing: the readers of files keep the same bytes until the end of the run.
 
     Args:
         batch: A running `git cat-file --batch-command`.
@@ -65,6 +67,7 @@ class ObjectStore:
         self._directory = directory
         self._raw_oid_bytes = 32 if directory.object_format == "sha256" else 20
         self._trees: dict[str, tuple[tuple[str, str, str], ...]] = {}
+        self._blobs: dict[str, bytes] = {}
 
     def headers(self, oids: Iterable[str]) -> Iterator[tuple[str, str, int]]:
         """Object name, type and size of many objects, in the order asked for.
@@ -86,8 +89,12 @@ class ObjectStore:
             ToolError: git failed.
         """
         for window in _windows(oids):
-            self._request("contents", window)
-            yield from self._complete(window, [self._content(oid) for oid in window])
+            unknown = [oid for oid in dict.fromkeys(window) if oid not in self._blobs]
+            self._request("contents", unknown)
+            answers = self._complete(unknown, [self._content(oid) for oid in unknown])
+            self._blobs.update((oid, data) for oid, kind, data in answers if kind == "blob")
+            others = {oid: (oid, kind, data) for oid, kind, data in answers if kind != "blob"}
+            yield from [others.get(oid) or (oid, "blob", self._blobs[oid]) for oid in window]
 
     def object(self, oid: str) -> tuple[str, bytes]:
         """Type and content of one object; raises as `objects` does."""
@@ -175,7 +182,8 @@ class ObjectStore:
         for oid in window:
             if len(oid) not in OBJECT_ID_LENGTHS or not _OID.match(oid):
                 raise ValueError(f"{oid!r} is not a full object name")
-        self._batch.send("".join(f"{command} {oid}\n" for oid in window).encode("ascii") + b"flush\n")
+        if window:
+            self._batch.send("".join(f"{command} {oid}\n" for oid in window).encode("ascii") + b"flush\n")
 
     def _complete(self, window: Sequence[str], answers: Sequence[_Answer | None]) -> Sequence[_Answer]:
         """All answers, once all are read: whatever a caller does between two of them, the stream stays in step."""
