@@ -30,13 +30,18 @@ def overlay(patches: str) -> str:
 def test_a_field_of_the_base_leads_to_the_base(tmp_path) -> None:
     path, _, precision, line = place(
         tmp_path,
-        {"base/web.yaml": deployment(replicas='"two"'), "overlay/kustomization.yaml": "namePrefix: x-\nresources: [../base]\n"},
+        {
+            "base/web.yaml": deployment(replicas='"two"'),
+            "overlay/kustomization.yaml": "namePrefix: x-\nresources: [../base]\n",
+        },
     )
     assert (path, precision, line) == ("base/web.yaml", "exact", 'replicas: "two"')
 
 
 def test_a_field_of_a_patch_file_leads_to_the_patch(tmp_path) -> None:
-    patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n  namespace: shop\nspec:\n  replicas: many\n"
+    patch = (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n  namespace: shop\nspec:\n  replicas: many\n"
+    )
     files = {"overlay/kustomization.yaml": overlay("  - path: scale.yaml\n"), "overlay/scale.yaml": patch}
     assert place(tmp_path, files) == ("overlay/scale.yaml", 7, "exact", "replicas: many")
 
@@ -70,7 +75,9 @@ def test_a_container_that_a_patch_moved_is_found_by_its_name(tmp_path) -> None:
 @pytest.mark.parametrize("field", ["namespace: Not_A_Type\nreplicas:\n  - name: web\n    count: 3\n"])
 def test_what_only_the_renderer_set_leads_to_the_object_and_says_so(tmp_path, field) -> None:
     files = {
-        "base/web.yaml": deployment().replace("  replicas: 2\n", "").replace("spec:\n  sel", "spec:\n  paused: maybe\n  sel"),
+        "base/web.yaml": deployment()
+        .replace("  replicas: 2\n", "")
+        .replace("spec:\n  sel", "spec:\n  paused: maybe\n  sel"),
         "overlay/kustomization.yaml": f"resources:\n  - ../base\n{field}",
     }
     path, _, precision, line = place(tmp_path, files)
