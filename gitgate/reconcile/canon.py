@@ -1,0 +1,188 @@
+"""`canonical`: an object as the API server would store it: decoded, converted, defaulted, encoded again.
+
+What the server allocates (cluster IPs, node ports, UIDs) is not invented. `canonical` is idempotent.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from gitgate.reconcile.defaults import apply_defaults
+from gitgate.reconcile.names import CORE
+from gitgate.reconcile.quantity import canonical_quantity
+from gitgate.reconcile.tables import Declaration, Shape, TypeNode
+
+_DROPPED_METADATA = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
+_ABSENT = object()
+
+
+def canonical(node: TypeNode, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The object as stored, without `status` and what only the server writes.
+
+    Args:
+        node: The type of its kind.
+        data: The object as sent; not modified.
+    """
+    plain = {key: value for key, value in data.items() if key != "status"}
+    if isinstance(plain.get("metadata"), Mapping):
+        plain["metadata"] = {key: value for key, value in plain["metadata"].items() if key not in _DROPPED_METADATA}
+    decoded = _decode(node, plain)
+    if not isinstance(decoded, dict):
+        return {}
+    if node.name == CORE + "Secret":
+        _convert_secret(decoded)
+    _default(node, decoded)
+    encoded = _encode(node, decoded)
+    encoded.pop("status", None)
+    return encoded if isinstance(encoded, dict) else {}
+
+
+def _decode(node: TypeNode, value: Any) -> Any:
+    """Read a value into its type: unknown fields and nulls go, quantities are respelled."""
+    if node.shape is Shape.STRUCT and isinstance(value, Mapping):
+        return _decode_struct(node, value)
+    if node.shape is Shape.MAP and isinstance(value, Mapping):
+        return {key: _decode_element(node.item, item) for key, item in value.items()}
+    if node.shape is Shape.LIST and isinstance(value, list):
+        return [_decode_element(node.item, item) for item in value]
+    if node.shape is Shape.QUANTITY and not node.custom:
+        return canonical_quantity(value)
+    return copy.deepcopy(value)
+
+
+def _decode_struct(node: TypeNode, value: Mapping[str, Any]) -> dict[str, Any]:
+    result = {}
+    for key, item in value.items():
+        child = node.fields.get(key)
+        if child is None:
+            if node.keeps_unknown or not node.fields:
+                result[key] = copy.deepcopy(item)
+        elif item is not None or node.custom:
+            result[key] = _decode(child, item)
+    return result
+
+
+def _decode_element(node: TypeNode, item: Any) -> Any:
+    if item is not None or node.custom:
+        return _decode(node, item)
+    if node.shape is Shape.SCALAR:
+        return node.zero
+    if node.shape is Shape.QUANTITY:
+        return "0"
+    return {} if node.shape in (Shape.STRUCT, Shape.MAP) else item
+
+
+def _default(node: TypeNode, value: Any) -> None:
+    """Fill in defaults, parents before children."""
+    if node.shape is Shape.STRUCT and isinstance(value, dict):
+        if node.custom:
+            _custom_defaults(node, value)
+        else:
+            _by_value_structs(node, value)
+            _drop_zeros(node, value)
+            try:
+                apply_defaults(node.name, value)
+            except (AttributeError, KeyError, TypeError):
+                # A field of the wrong type, which is a failure of its own: no default depends on it any more.
+                return
+        for key, child in node.fields.items():
+            if key in value:
+                _default(child, value[key])
+    elif node.shape is Shape.MAP and isinstance(value, dict):
+        for item in value.values():
+            _default(node.item, item)
+    elif node.shape is Shape.LIST and isinstance(value, list):
+        for item in value:
+            _default(node.item, item)
+
+
+def _custom_defaults(node: TypeNode, value: dict[str, Any]) -> None:
+    # apiextensions-apiserver/pkg/apiserver/schema/defaulting/algorithm.go, `Default`
+    for key, child in node.fields.items():
+        if child.default is not None and (key not in value or (value[key] is None and not child.nullable)):
+            value[key] = copy.deepcopy(child.default)
+
+
+def _by_value_structs(node: TypeNode, value: dict[str, Any]) -> None:
+    for key, declaration in node.declarations.items():
+        if declaration is Declaration.STRUCT and key not in value and key in node.fields and key != "status":
+            value[key] = {}
+
+
+def _drop_zeros(node: TypeNode, value: dict[str, Any]) -> None:
+    """Drop what a Go struct cannot tell from absent."""
+    for key in list(value):
+        declaration = node.declarations.get(key)
+        item = value[key]
+        zero = declaration is Declaration.OMITTED and _is_zero(item)
+        if zero or (declaration is Declaration.COLLECTION and item in ([], {})):
+            if _keeps_empty(node.name, key):
+                continue
+            del value[key]
+
+
+def _keeps_empty(type_name: str, key: str) -> bool:
+    # autoscaling/v2/defaults.go tells an empty list of policies from none at all.
+    return key == "policies" and type_name.endswith(".HPAScalingRules")
+
+
+def _is_zero(value: Any) -> bool:
+    return value is None or value is False or (isinstance(value, str | int | float | dict) and not value)
+
+
+def _encode(node: TypeNode, value: Any) -> Any:
+    """Write a value as the server does, children first."""
+    if node.shape is Shape.STRUCT and isinstance(value, dict):
+        result = {}
+        for key, item in value.items():
+            child = node.fields.get(key)
+            result[key] = item if child is None else _encode(child, item)
+        if not node.custom:
+            _drop_zeros(node, result)
+            _write_zeros(node, result)
+        return result
+    if node.shape is Shape.MAP and isinstance(value, dict):
+        return {key: _encode(node.item, item) for key, item in value.items()}
+    if node.shape is Shape.LIST and isinstance(value, list):
+        return [_encode(node.item, item) for item in value]
+    return value
+
+
+def _write_zeros(node: TypeNode, value: dict[str, Any]) -> None:
+    for key, declaration in node.declarations.items():
+        if key in value or key not in node.fields or key == "status":
+            continue
+        if declaration is Declaration.WRITTEN:
+            value[key] = node.fields[key].zero
+        elif declaration is Declaration.STRUCT:
+            value[key] = {}
+        elif declaration is Declaration.QUANTITY:
+            value[key] = "0"
+        elif declaration is Declaration.INT_OR_STRING:
+            value[key] = 0
+
+
+def _convert_secret(secret: dict[str, Any]) -> None:
+    # core/v1/conversion.go, Convert_v1_Secret_To_core_Secret: stringData wins and is not stored.
+    plain = secret.pop("stringData", None)
+    data = secret.get("data")
+    merged = {key: _respell_base64(value) for key, value in data.items()} if isinstance(data, dict) else {}
+    if isinstance(plain, dict):
+        for key, value in plain.items():
+            if isinstance(value, str):
+                merged[key] = base64.b64encode(value.encode("utf-8", "surrogatepass")).decode("ascii")
+    if merged:
+        secret["data"] = merged
+
+
+def _respell_base64(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return base64.b64encode(base64.b64decode("".join(value.split()), validate=True)).decode("ascii")
+    except (binascii.Error, ValueError):
+        return value

@@ -1,0 +1,181 @@
+"""What the API server refuses whatever was there before: rules by Go type, walked over the object as stored.
+
+These are the rules that recorded outcomes rank highest, not all of Kubernetes' validation: an object that passes here
+may still be refused. Each function names the Go function that it follows, in k8s.io/kubernetes/pkg/apis.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from gitgate.location import FieldPath
+from gitgate.reconcile import create_kinds, create_pod
+from gitgate.reconcile.failure import Failure, invalid, required, unsupported
+from gitgate.reconcile.labels import label_failures, metadata_failures
+from gitgate.reconcile.names import AUTOSCALING, CORE, LABEL_SELECTOR, META, NETWORKING, OBJECT_META
+from gitgate.reconcile.tables import Shape, TypeNode
+
+Rule = Callable[[Mapping[str, Any], FieldPath, Mapping[str, Any]], Iterator[Failure]]
+"""A value of the type, where it is, and the whole object."""
+
+RULES: Mapping[str, Rule] = {**create_pod.RULES, **create_kinds.RULES}
+
+_MAY_BE_EMPTY = frozenset(
+    {
+        (CORE + "HTTPHeader", "value"),
+        (CORE + "ComponentCondition", "status"),
+        (CORE + "LimitRangeSpec", "limits"),
+        (META + "OwnerReference", "uid"),
+    }
+)
+"""Required by the OpenAPI document, although the server accepts an empty value."""
+
+_DETAILS = {
+    (CORE + "PodAffinityTerm", "topologyKey"): "can not be empty",
+    (NETWORKING + "HTTPIngressPath", "pathType"): "pathType must be specified",
+    (AUTOSCALING + "MetricIdentifier", "name"): "must specify a metric name",
+    (AUTOSCALING + "MetricSpec", "type"): "must specify a metric source type",
+}
+_SPECIAL_REQUIRED = frozenset({CORE + "ConfigMapKeySelector", AUTOSCALING + "HPAScalingPolicy"})
+_FIRST = ("metadata", "selector", "template", "volumes", "initContainers", "containers")
+_LIMIT = 20
+_NOT_ENUM = frozenset({(CORE + "Lifecycle", "stopSignal"), (CORE + "ServiceSpec", "ipFamilies")})
+_PROTOCOL_ORDER = {NETWORKING + "NetworkPolicyPort": ("TCP", "UDP", "SCTP")}
+
+
+def create_failures(node: TypeNode, data: Mapping[str, Any]) -> tuple[Failure, ...]:
+    """Why the server would refuse an object as such; empty where no rule says so.
+
+    Args:
+        node: The type of the kind.
+        data: The object as `canonical` makes it.
+    """
+    found: list[Failure] = []
+    for failure in _walk(node, data, (), data):
+        if failure not in found:
+            found.append(failure)
+        if len(found) == _LIMIT:
+            break
+    return tuple(found)
+
+
+def _walk(node: TypeNode, value: Any, path: FieldPath, root: Mapping[str, Any]) -> Iterator[Failure]:
+    if node.shape is Shape.STRUCT and isinstance(value, Mapping):
+        yield from _struct(node, value, path, root)
+    elif node.shape is Shape.MAP and isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _walk(node.item, item, (*path, key), root)
+    elif node.shape is Shape.LIST and isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _walk(node.item, item, (*path, index), root)
+
+
+def _struct(node: TypeNode, value: Mapping[str, Any], path: FieldPath, root: Mapping[str, Any]) -> Iterator[Failure]:
+    if node.custom:
+        yield from _custom(node, value, path)
+    else:
+        if node.name == OBJECT_META:
+            yield from metadata_failures(value, path)
+        elif node.name == LABEL_SELECTOR:
+            yield from label_failures(value.get("matchLabels"), (*path, "matchLabels"))
+        yield from _required(node, value, path)
+        yield from _enums(node, value, path)
+        rule = RULES.get(node.name)
+        if rule is not None:
+            try:
+                yield from rule(value, path, root)
+            except (AttributeError, KeyError, TypeError):
+                # A value of a type that `typed_failures` reports already.
+                return
+    for key in sorted(value, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), str(name))):
+        if key in node.fields and key != "status":
+            yield from _walk(node.fields[key], value[key], (*path, key), root)
+
+
+def _required(node: TypeNode, value: Mapping[str, Any], path: FieldPath) -> Iterator[Failure]:
+    if node.name in _SPECIAL_REQUIRED:
+        return
+    for key in node.required:
+        child = node.fields.get(key)
+        if child is None or (node.name, key) in _MAY_BE_EMPTY or value.get(key) not in (None, ""):
+            continue
+        if child.shape is Shape.SCALAR and child.types == ("string",):
+            yield required((*path, key), _DETAILS.get((node.name, key), ""))
+
+
+def _enums(node: TypeNode, value: Mapping[str, Any], path: FieldPath) -> Iterator[Failure]:
+    for key, allowed in node.enums.items():
+        if (node.name, key) in _NOT_ENUM:
+            continue
+        if "volumeClaimTemplates" in path:
+            continue
+        present = value.get(key)
+        values = present if isinstance(present, list) else [present]
+        for item in values:
+            if isinstance(item, str) and item not in allowed and (item or present is values):
+                place = (*path, key)
+                yield unsupported(place, item, _PROTOCOL_ORDER.get(node.name, allowed))
+
+
+_CUSTOM_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "string": str, "integer": int, "number": (int, float), "boolean": bool, "object": dict, "array": list,
+}  # fmt: skip
+
+
+def _custom(node: TypeNode, value: Mapping[str, Any], path: FieldPath) -> Iterator[Failure]:
+    """A custom resource against its own schema, as far as recorded outcomes ask for.
+
+    Source: k8s.io/apiextensions-apiserver/pkg/apiserver/validation.
+    """
+    for key in node.required:
+        if key not in value:
+            yield required((*path, key))
+    for key, child in node.fields.items():
+        if key not in value:
+            continue
+        item, place = value[key], (*path, key)
+        if item is None and not child.nullable and child.types:
+            yield invalid(
+                place, '"null"', f'{".".join(map(str, place))} in body must be of type {child.types[0]}: "null"'
+            )
+            continue
+        allowed = child.schema.get("enum")
+        if isinstance(allowed, list) and item not in allowed and item is not None:
+            yield unsupported(place, item, tuple(map(str, allowed)))
+        yield from _custom_scalar(child, item, place)
+
+
+def _custom_scalar(node: TypeNode, item: Any, path: FieldPath) -> Iterator[Failure]:
+    schema = node.schema
+    name = ".".join(map(str, path))
+    if isinstance(item, str):
+        pattern = schema.get("pattern")
+        if isinstance(pattern, str) and len(item) < 1000 and _plain(pattern) and not re.search(pattern, item):
+            yield invalid(path, f'"{item}"', f"{name} in body should match '{pattern}'")
+        if isinstance(schema.get("minLength"), int) and len(item) < schema["minLength"]:
+            yield invalid(path, f'"{item}"', f"{name} in body should be at least {schema['minLength']} chars long")
+    elif isinstance(item, int | float) and not isinstance(item, bool):
+        low, high = schema.get("minimum"), schema.get("maximum")
+        if isinstance(low, int | float) and item < low:
+            yield invalid(path, str(item), f"{name} in body should be greater than or equal to {low}")
+        if isinstance(high, int | float) and item > high:
+            yield invalid(path, str(item), f"{name} in body should be less than or equal to {high}")
+    elif isinstance(item, list) and isinstance(schema.get("minItems"), int) and len(item) < schema["minItems"]:
+        yield invalid(path, str(len(item)), f"{name} in body should have at least {schema['minItems']} items")
+
+
+_PLAIN_PATTERN = re.compile(r"[\w^$\[\]().\-+*?|/: ]{1,200}\Z")
+_NESTED = re.compile(r"\([^)]*[*+][^)]*\)[*+{]")
+
+
+def _plain(pattern: str) -> bool:
+    """May Python's engine run it? Only patterns without nested repetition: an attacker wrote them."""
+    if not _PLAIN_PATTERN.match(pattern) or _NESTED.search(pattern):
+        return False
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return True

@@ -1,0 +1,76 @@
+"""`Failure`: why the API server would refuse an object, in its own words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gitgate.location import FieldPath, format_field_path
+
+
+class Certainty(StrEnum):
+    """How sure a prediction is."""
+
+    CERTAIN = "certain"
+    """It follows from the object alone."""
+    ASSUMED = "assumed"
+    """It holds while the assumptions of the plan do: that the cluster has what the base says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One reason for which applying an object fails.
+
+    Attributes:
+        code: What kind of reason, kebab-case: `immutable-field`, `undeclared-field`.
+        field: The field that the server names.
+        message: The server's wording, without the object's name.
+        certainty: See `Certainty`.
+        recreate: Would deleting the object and creating it anew succeed?
+        place: The field as the server spells it, where that differs from `field`.
+    """
+
+    code: str
+    field: FieldPath
+    message: str
+    certainty: Certainty = Certainty.CERTAIN
+    recreate: bool = False
+    place: str = ""
+
+    def __str__(self) -> str:
+        where = self.place or format_field_path(self.field)
+        return f"{where}: {self.message}" if where else self.message
+
+
+def required(field: FieldPath, detail: str = "") -> Failure:
+    """`Required value`."""
+    return Failure(code="required-field", field=field, message="Required value" + (f": {detail}" if detail else ""))
+
+
+def invalid(field: FieldPath, value: str, detail: str) -> Failure:
+    """`Invalid value`.
+
+    Args:
+        field: The field.
+        value: The value as the server prints it.
+        detail: What is wrong with it.
+    """
+    return Failure(code="invalid-value", field=field, message=f"Invalid value: {value}: {detail}")
+
+
+def unsupported(field: FieldPath, value: object, allowed: tuple[str, ...]) -> Failure:
+    """`Unsupported value`: not one of an enumeration."""
+    names = ", ".join(f'"{name}"' for name in allowed)
+    return Failure(
+        code="unsupported-value", field=field, message=f'Unsupported value: "{value}": supported values: {names}'
+    )
+
+
+def forbidden(field: FieldPath, detail: str) -> Failure:
+    """`Forbidden`."""
+    return Failure(code="forbidden-value", field=field, message=f"Forbidden: {detail}")
+
+
+def not_found(field: FieldPath, value: str) -> Failure:
+    """`Not found`: a name that nothing in the object has."""
+    return Failure(code="missing-reference", field=field, message=f'Not found: "{value}"')

@@ -1,0 +1,109 @@
+"""Metadata and labels: names, keys and values as the API server demands them, and whether a selector matches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gitgate.location import FieldPath
+from gitgate.reconcile.failure import Failure, invalid
+
+ANNOTATION_BYTES = 262_144
+"""k8s.io/apimachinery/pkg/api/validation/objectmeta.go, `TotalAnnotationSizeLimitB`."""
+
+_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
+DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
+SUBDOMAIN_WORDS = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+LABEL_WORDS = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
+    "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+)
+_KEY_WORDS = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
+    "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+_VALUE_WORDS = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
+
+
+def is_subdomain(text: str) -> bool:
+    """Is it a DNS subdomain, RFC 1123?"""
+    return len(text) <= 253 and _SUBDOMAIN.match(text) is not None
+
+
+def metadata_failures(metadata: Mapping[str, Any], path: FieldPath) -> Iterator[Failure]:
+    """What is wrong with labels and annotations.
+
+    Source: objectmeta.go, `ValidateObjectMetaAccessor`; apis/meta/v1/validation/validation.go, `ValidateLabels`.
+    """
+    yield from label_failures(metadata.get("labels"), (*path, "labels"))
+    annotations = metadata.get("annotations")
+    if not isinstance(annotations, Mapping):
+        return
+    place = (*path, "annotations")
+    for key in annotations:
+        if not _is_qualified(key.lower()):
+            yield invalid(place, f'"{key}"', _KEY_WORDS)
+    size = sum(len(str(text).encode("utf-8", "surrogatepass")) for pair in annotations.items() for text in pair)
+    if size > ANNOTATION_BYTES:
+        message = f"Too long: may not be more than {ANNOTATION_BYTES} bytes"
+        yield Failure(code="annotations-too-long", field=place, message=message)
+
+
+def label_failures(labels: Any, path: FieldPath) -> Iterator[Failure]:
+    """What is wrong with a map of labels."""
+    if not isinstance(labels, Mapping):
+        return
+    for key, value in labels.items():
+        if not _is_qualified(key):
+            yield invalid(path, f'"{key}"', _KEY_WORDS)
+        if isinstance(value, str) and value and (len(value) > 63 or not _NAME.match(value)):
+            words = _VALUE_WORDS if len(value) <= 63 else "must be no more than 63 characters"
+            yield invalid(path, f'"{value}"', words)
+
+
+def _is_qualified(key: str) -> bool:
+    prefix, slash, name = key.rpartition("/")
+    if slash and not is_subdomain(prefix):
+        return False
+    return len(name) <= 63 and _NAME.match(name) is not None
+
+
+def selects(selector: Any, labels: Any) -> bool:
+    """Does a LabelSelector match these labels? An empty selector matches everything.
+
+    Source: apis/meta/v1/helpers.go, `LabelSelectorAsSelector`.
+    """
+    present: Mapping[str, Any] = labels if isinstance(labels, Mapping) else {}
+    if not isinstance(selector, Mapping):
+        return False
+    wanted = selector.get("matchLabels") or {}
+    if any(present.get(key) != value for key, value in wanted.items()):
+        return False
+    return all(_expression(item, present) for item in selector.get("matchExpressions") or () if isinstance(item, dict))
+
+
+def _expression(requirement: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
+    key, values = requirement.get("key"), requirement.get("values") or ()
+    has = key in labels
+    match requirement.get("operator"):
+        case "In":
+            return has and labels[str(key)] in values
+        case "NotIn":
+            return not has or labels[str(key)] not in values
+        case "Exists":
+            return has
+        case "DoesNotExist":
+            return not has
+    return False

@@ -1,0 +1,117 @@
+"""`predict`: what becomes of one object when the agent applies a new text of it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from gitgate.reconcile.apply import ApplyMethod, apply
+from gitgate.reconcile.canon import canonical
+from gitgate.reconcile.create_rules import create_failures
+from gitgate.reconcile.failure import Failure
+from gitgate.reconcile.merge import NOBODY, Owned, Sides
+from gitgate.reconcile.names import APPS, CORE
+from gitgate.reconcile.tables import TypeNode
+from gitgate.reconcile.typed import typed_failures
+from gitgate.reconcile.update_rules import update_failures
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the cluster would hold afterwards, or why the server refuses.
+
+    Attributes:
+        before: The object as stored now; empty when there is none.
+        after: As stored afterwards; what was to be stored when there are failures, empty when it cannot be read.
+        failures: Why the server refuses; empty when it does not.
+    """
+
+    before: Object = field(default_factory=lambda: MappingProxyType({}))
+    after: Object = field(default_factory=lambda: MappingProxyType({}))
+    failures: tuple[Failure, ...] = ()
+
+
+def predict_create(node: TypeNode, head: Object, *, lenient: bool = False) -> Outcome:
+    """What becomes of an object that the cluster does not have.
+
+    Args:
+        node: The type of its kind.
+        head: The object as git has it.
+        lenient: See `typed_failures`.
+    """
+    unreadable = typed_failures(node, head, lenient=lenient)
+    if unreadable:
+        return Outcome(failures=unreadable)
+    after = canonical(node, head)
+    return Outcome(after=after, failures=create_failures(node, after))
+
+
+def predict_update(  # noqa: PLR0913 - what a three-way merge takes, and how
+    node: TypeNode, base: Object, head: Object, *, version: str, method: ApplyMethod = ApplyMethod.SERVER_SIDE,
+    live: Object | None = None, others: Owned = NOBODY,
+) -> Outcome:  # fmt: skip
+    """What becomes of an object that the cluster has.
+
+    Args:
+        node: The type of its kind.
+        base: The object as git has it now, and as the agent applied it last.
+        head: As git would have it.
+        version: Kubernetes version.
+        method: How the agent applies.
+        live: What the cluster holds; None when it is what applying the base made.
+        others: What other managers own of it.
+    """
+    before = canonical(node, base if live is None else live)
+    unreadable = typed_failures(node, head, lenient=method is not ApplyMethod.SERVER_SIDE)
+    if unreadable:
+        return Outcome(before=before, failures=unreadable)
+    after = canonical(node, apply(method, node, Sides(before, base, head, others)))
+    _keep_allocated(node, before, after)
+    refused, changed = create_failures(node, after), update_failures(before, after, version)
+    # apps/validation: a DaemonSet's update is judged before its content, everything else the other way round.
+    refused = changed + refused if node.name == APPS + "DaemonSet" else refused + changed
+    return Outcome(before=before, after=after, failures=refused)
+
+
+_ALLOCATED = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort")
+
+
+def _keep_allocated(node: TypeNode, before: Object, after: dict[str, Any]) -> None:
+    """What the server carries over when an update leaves it out.
+
+    Source: registry/core/service/storage/storage.go, `patchAllocatedValues`.
+    """
+    if node.name != CORE + "Service":
+        return
+    old, new = before.get("spec"), after.get("spec")
+    if not isinstance(old, dict) or not isinstance(new, dict) or "ExternalName" in (old.get("type"), new.get("type")):
+        return
+    for key in _ALLOCATED:
+        if key in old and key not in new and (key != "healthCheckNodePort" or new.get("type") == "LoadBalancer"):
+            new[key] = copy.deepcopy(old[key])
+    if new.get("type") not in ("NodePort", "LoadBalancer"):
+        _wipe_node_ports(new, old)
+        return
+    ports = {(port.get("port"), port.get("protocol")): port.get("nodePort") for port in old.get("ports") or ()}
+    for port in new.get("ports") or ():
+        number = ports.get((port.get("port"), port.get("protocol")))
+        if number and not port.get("nodePort"):
+            port["nodePort"] = number
+
+
+def _wipe_node_ports(new: dict[str, Any], old: Object) -> None:
+    # registry/core/service/strategy.go, `dropTypeDependentFields`: only what an update left over.
+    if old.get("type") not in ("NodePort", "LoadBalancer"):
+        return
+    kept = {port.get("nodePort") for port in old.get("ports") or ()}
+    for port in new.get("ports") or ():
+        if port.get("nodePort") in kept:
+            port.pop("nodePort", None)
+    for key in ("externalTrafficPolicy", "allocateLoadBalancerNodePorts"):
+        if new.get(key) == old.get(key):
+            new.pop(key, None)

@@ -1,0 +1,269 @@
+"""`KindTable`: the types that a kind is made of, as the API server merges, decodes and stores them.
+
+Two shipped files say it all: `kubernetes-*.json.gz` has fields, list and map types, and patch strategies for each
+Kubernetes version; `go-types.json.gz` has how each field is declared in Go (docs/adr/0021-plan-tables.md).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping
+from enum import Enum, auto
+from functools import cached_property, lru_cache
+from typing import Any
+
+from gitgate import bundled
+from gitgate.reconcile.names import INT_OR_STRING, OBJECT_META, QUANTITY
+
+Schema = Mapping[str, Any]
+_REFERENCE = "#/$defs/"
+_KEY_DEFAULTS = {"protocol": "TCP"}
+"""Key fields that have a default in Go: k8s.io/api/core/v1/types.go, `+default="TCP"`."""
+
+
+class Shape(Enum):
+    """How the server treats a value."""
+
+    STRUCT = auto()
+    MAP = auto()
+    LIST = auto()
+    SCALAR = auto()
+    QUANTITY = auto()
+    INT_OR_STRING = auto()
+    OPEN = auto()
+    """Kept as it is: JSON without a type."""
+
+
+class Declaration(Enum):
+    """How a field is declared in Go, which decides what becomes of zero."""
+
+    POINTER = "p"
+    """Zero is kept; absent stays absent."""
+    OMITTED = "z"
+    """A value with `omitempty`: zero vanishes."""
+    WRITTEN = "s"
+    """A value without: absent becomes zero."""
+    COLLECTION = "l"
+    """A slice or map: empty vanishes."""
+    STRUCT = "o"
+    """A struct by value: absent becomes `{}`."""
+    QUANTITY = "q"
+    """A quantity by value: absent becomes `0`."""
+    INT_OR_STRING = "i"
+    """An integer or string by value: absent becomes 0."""
+
+
+class TypeNode:
+    """One type, or the type of one field; made by a table, filled in when it is looked at.
+
+    Attributes:
+        name: The Go type; empty for a field's own list or map and for types of custom resources.
+        shape: See `Shape`.
+        custom: Does it belong to a custom resource, which is stored as sent?
+    """
+
+    def __init__(self, schema: Schema, types: Mapping[str, Schema], *, custom: bool = False, name: str = "") -> None:
+        reference = schema.get("$ref")
+        if isinstance(reference, str):
+            name = reference.removeprefix(_REFERENCE)
+            custom = False
+        self.name = name
+        self.custom = custom
+        self._types = types
+        self._field = schema
+        self._schema: Schema = types.get(name, {}) if isinstance(reference, str) else schema
+        self.shape = self._shape()
+
+    def _shape(self) -> Shape:  # noqa: PLR0911 - one line for each shape
+        if self.name == QUANTITY:
+            return Shape.QUANTITY
+        if self.name == INT_OR_STRING or self._schema.get("x-kubernetes-int-or-string") is True:
+            return Shape.INT_OR_STRING
+        declared = self._schema.get("type")
+        types = (declared,) if isinstance(declared, str) else tuple(declared or ())
+        if "array" in types:
+            return Shape.LIST
+        if "properties" in self._schema or (self._schema.get("additionalProperties") is False and "object" in types):
+            return Shape.STRUCT
+        if isinstance(self._schema.get("additionalProperties"), Mapping):
+            return Shape.MAP
+        if "object" in types or not types:
+            return Shape.OPEN
+        return Shape.SCALAR
+
+    @cached_property
+    def types(self) -> tuple[str, ...]:
+        """JSON types that a scalar may have, without null."""
+        declared = self._schema.get("type", ())
+        names = (declared,) if isinstance(declared, str) else declared
+        return tuple(name for name in names if name != "null")
+
+    @cached_property
+    def zero(self) -> Any:
+        """What Go calls the zero value of a scalar."""
+        kind = self.types[0] if self.types else "string"
+        return {"integer": 0, "number": 0, "boolean": False}.get(kind, "")
+
+    @cached_property
+    def fields(self) -> Mapping[str, TypeNode]:
+        """The fields of a struct."""
+        properties = self._schema.get("properties", {})
+        return {key: TypeNode(value, self._types, custom=self.custom) for key, value in properties.items()}
+
+    @cached_property
+    def item(self) -> TypeNode:
+        """The type of a list's items or a map's values."""
+        inner = self._schema.get("items") if self.shape is Shape.LIST else self._schema.get("additionalProperties")
+        return TypeNode(inner if isinstance(inner, Mapping) else {}, self._types, custom=self.custom)
+
+    @cached_property
+    def declarations(self) -> Mapping[str, Declaration]:
+        """How each field of a struct is declared; empty for types that no Go module declares."""
+        return {key: Declaration(letter) for key, letter in _go_types()["shapes"].get(self.name, {}).items()}
+
+    @cached_property
+    def enums(self) -> Mapping[str, tuple[str, ...]]:
+        """The values that fields of a struct with an enumerated Go type may have."""
+        return {key: tuple(values) for key, values in _go_types()["enums"].get(self.name, {}).items()}
+
+    @cached_property
+    def keeps_unknown(self) -> bool:
+        """May it have fields that it does not declare?"""
+        return self._schema.get("x-kubernetes-preserve-unknown-fields") is True
+
+    @property
+    def default(self) -> Any:
+        """The default in a custom resource's schema; None when there is none."""
+        return self._schema.get("default") if self.custom else None
+
+    @property
+    def nullable(self) -> bool:
+        """May a custom resource's field hold null?"""
+        return self._schema.get("nullable") is True
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Fields that a custom resource must have."""
+        return tuple(self._schema.get("required", ()))
+
+    @property
+    def schema(self) -> Schema:
+        """The JSON Schema that the node was made from."""
+        return self._schema
+
+    @cached_property
+    def is_atomic(self) -> bool:
+        """Is it replaced as a whole by server-side apply?
+
+        Source: k8s.io/kube-openapi/pkg/schemaconv/smd.go, `getMapElementRelationship`, `getListElementRelationship`.
+        """
+        if self.shape in (Shape.STRUCT, Shape.MAP):
+            return "atomic" in (self._keyword("x-kubernetes-map-type"), self._schema.get("x-kubernetes-map-type"))
+        if self.shape is Shape.LIST:
+            return self.keys is None
+        return self.shape is not Shape.OPEN
+
+    @cached_property
+    def keys(self) -> tuple[str, ...] | None:
+        """What tells a list's items apart in server-side apply: field names, nothing for a set, None when atomic."""
+        declared = self._keyword("x-kubernetes-list-type")
+        if declared == "map":
+            return tuple(self._keyword("x-kubernetes-list-map-keys") or ()) or None
+        if declared == "set":
+            return ()
+        return self.merge_keys if declared is None else None
+
+    @cached_property
+    def merge_keys(self) -> tuple[str, ...] | None:
+        """What tells a list's items apart in a strategic merge patch; None for a list that is replaced."""
+        if self.shape is Shape.LIST and "merge" in self.patch_strategies:
+            key = self._keyword("x-kubernetes-patch-merge-key")
+            return (key,) if isinstance(key, str) else ()
+        return None
+
+    @cached_property
+    def patch_strategies(self) -> tuple[str, ...]:
+        """`merge`, `replace`, `retainKeys`: strategies of a strategic merge patch."""
+        return tuple(str(self._keyword("x-kubernetes-patch-strategy") or "").split(","))
+
+    def key_default(self, key: str) -> Any:
+        """What an absent key field of this list's items counts as."""
+        declared = self.item.fields.get(key)
+        if declared is not None and declared.default is not None:
+            return declared.default
+        if key in _KEY_DEFAULTS:
+            return _KEY_DEFAULTS[key] if self.item.name else None
+        # OpenAPI gives fields without `omitempty` their zero value as default.
+        written = self.item.declarations.get(key) is Declaration.WRITTEN
+        return self.item.fields[key].zero if written and key in self.item.fields else None
+
+    def child(self, key: str) -> TypeNode:
+        """The type of a field or map value; `OPEN_NODE` for one that nothing declares."""
+        if self.shape is Shape.STRUCT:
+            return self.fields.get(key, OPEN_NODE)
+        return self.item if self.shape is Shape.MAP else OPEN_NODE
+
+    def _keyword(self, name: str) -> Any:
+        return self._field.get(name)
+
+
+OPEN_NODE = TypeNode({}, {})
+
+
+class KubernetesTables:
+    """The built-in kinds of one Kubernetes version.
+
+    Args:
+        version: `1.33`.
+
+    Raises:
+        FileNotFoundError: The version is not shipped.
+    """
+
+    def __init__(self, version: str) -> None:
+        document = _load(f"kubernetes-{version}.json.gz")
+        self.version = version
+        self._kinds: Mapping[str, str] = document["kinds"]
+        self._types: Mapping[str, Schema] = document["$defs"]
+        self._nodes: dict[str, TypeNode] = {}
+
+    def kind(self, api_version: str, kind: str) -> TypeNode | None:
+        """The type of a built-in kind; None for one that this version does not have."""
+        key = f"{api_version}/{kind}" if "/" in api_version else f"/{api_version}/{kind}"
+        name = self._kinds.get(key)
+        if name is None or name == "List":
+            return None
+        if name not in self._nodes:
+            self._nodes[name] = TypeNode({"$ref": _REFERENCE + name}, self._types)
+        return self._nodes[name]
+
+    def custom(self, structural: Schema) -> TypeNode:
+        """The type of a custom resource from its `openAPIV3Schema`."""
+        properties = dict(structural.get("properties") or {})
+        properties["metadata"] = {"$ref": _REFERENCE + OBJECT_META}
+        properties["apiVersion"] = properties["kind"] = {"type": "string"}
+        return TypeNode({**structural, "type": "object", "properties": properties}, self._types, custom=True)
+
+
+@lru_cache(maxsize=4)
+def kubernetes_tables(version: str) -> KubernetesTables:
+    """The tables of a version, loaded once."""
+    return KubernetesTables(version)
+
+
+def shipped_versions() -> tuple[str, ...]:
+    """The Kubernetes versions that there are tables for, oldest first."""
+    names = [path.name.removeprefix("kubernetes-").removesuffix(".json.gz") for path in
+             bundled.schema_files("kubernetes-*.json.gz")]  # fmt: skip
+    return tuple(sorted(names, key=lambda name: tuple(map(int, name.split(".")))))
+
+
+@lru_cache(maxsize=1)
+def _go_types() -> Mapping[str, Any]:
+    return _load("go-types.json.gz")
+
+
+def _load(name: str) -> Mapping[str, Any]:
+    document: Mapping[str, Any] = json.loads(gzip.decompress(bundled.schema_file(name).read_bytes()))
+    return document

@@ -1,0 +1,182 @@
+"""What makes an object unreadable for server-side apply: fields, types and list keys, in structured-merge-diff's words.
+
+Source: sigs.k8s.io/structured-merge-diff/typed/validate.go and helpers.go. What decoding into Go finds on top of it
+(quantities, numbers out of range) follows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gitgate.location import FieldPath
+from gitgate.reconcile.failure import Failure
+from gitgate.reconcile.quantity import parse_quantity
+from gitgate.reconcile.tables import Shape, TypeNode
+
+_QUANTITY_WORDS = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+_LIMIT = 20
+"""Failures of one object that are worth telling."""
+
+
+def typed_failures(node: TypeNode, data: Mapping[str, Any], *, lenient: bool = False) -> tuple[Failure, ...]:
+    """Why an object cannot be read as its kind; empty when it can.
+
+    Args:
+        node: The type of its kind.
+        data: The object as sent.
+        lenient: Unknown fields and duplicate keys pass, as they do when the agent drops them or patches client-side.
+    """
+    found: list[Failure] = []
+    for failure in _value(node, data, (), ""):
+        if lenient and failure.code in ("undeclared-field", "duplicate-key"):
+            continue
+        found.append(failure)
+        if len(found) == _LIMIT:
+            break
+    if not found:
+        found = [failure for failure, _ in zip(_decoding(node, data, ()), range(_LIMIT), strict=False)]
+    return tuple(found)
+
+
+def _value(node: TypeNode, value: Any, path: FieldPath, place: str) -> Iterator[Failure]:
+    if value is None or node.shape is Shape.OPEN:
+        return
+    if node.shape in (Shape.STRUCT, Shape.MAP):
+        if not isinstance(value, Mapping):
+            yield _type(path, place, f"expected map, got &{{{_go(value)}}}")
+            return
+        yield from _mapping(node, value, path, place)
+    elif node.shape is Shape.LIST:
+        if not isinstance(value, list):
+            yield _type(path, place, f"expected list, got &{{{_go(value)}}}")
+            return
+        yield from _list(node, value, path, place)
+    elif node.shape is Shape.QUANTITY:
+        if isinstance(value, dict | list):
+            yield _type(path, place, f"expected any scalar, got &{{{_go(value)}}}")
+    elif node.shape is Shape.SCALAR:
+        yield from _scalar(node, value, path, place)
+
+
+def _mapping(node: TypeNode, value: Mapping[str, Any], path: FieldPath, place: str) -> Iterator[Failure]:
+    for key, item in value.items():
+        below, spelled = (*path, key), f"{place}.{key}"
+        if node.shape is Shape.MAP:
+            yield from _value(node.item, item, below, spelled)
+        elif key in node.fields:
+            yield from _value(node.fields[key], item, below, spelled)
+        elif node.fields and not node.keeps_unknown:
+            yield Failure(code="undeclared-field", field=below, place=spelled, message="field not declared in schema")
+
+
+def _list(node: TypeNode, items: list[Any], path: FieldPath, place: str) -> Iterator[Failure]:
+    seen: set[str] = set()
+    for index, item in enumerate(items):
+        element, below = f"{place}[{index}]", (*path, index)
+        if node.keys is not None:
+            key = item_key(node, node.keys, item)
+            if key is None:
+                why = "may not have a null element" if item is None else "has an element that omits a key field"
+                yield Failure(
+                    code="wrong-type", field=below, place=place,
+                    message=f"element {index}: associative list with keys {why}",
+                )  # fmt: skip
+                continue
+            element = f"{place}[{spell_key(node.keys, key)}]"
+            if repr(key) in seen:
+                yield Failure(
+                    code="duplicate-key", field=below, place=place,
+                    message=f"duplicate entries for key [{spell_key(node.keys, key)}]",
+                )  # fmt: skip
+            seen.add(repr(key))
+        yield from _value(node.item, item, below, element)
+
+
+def item_key(node: TypeNode, keys: tuple[str, ...], item: Any) -> tuple[Any, ...] | None:
+    """What tells an item of an associative list apart; None for one that has nothing that could.
+
+    Source: structured-merge-diff/typed/helpers.go, `keyedAssociativeListItemToPathElement`.
+    """
+    if not keys:
+        return None if isinstance(item, dict | list) or item is None else (item,)
+    if not isinstance(item, Mapping):
+        return None
+    values = tuple(item[key] if item.get(key) is not None else node.key_default(key) for key in keys)
+    return None if all(value is None for value in values) else values
+
+
+def spell_key(keys: tuple[str, ...], values: tuple[Any, ...]) -> str:
+    """`port=53,protocol="TCP"`, or the value itself for a set."""
+    if not keys:
+        return f"={json.dumps(values[0], ensure_ascii=False)}"
+    pairs = sorted(zip(keys, values, strict=True))
+    return ",".join(f"{key}={_spell_value(value)}" for key, value in pairs)
+
+
+def _spell_value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ";".join(f"{key}={_spell_value(item)}" for key, item in sorted(value.items()))
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+_EXPECTED = {"string": "string", "integer": "numeric (int or float)", "number": "numeric (int or float)",
+             "boolean": "boolean"}  # fmt: skip
+_JSON_NAMES = {bool: "bool", float: "number", dict: "object", list: "array"}
+_GOT = {str: "string", int: "int", float: "float", bool: "boolean"}
+
+
+def _scalar(node: TypeNode, value: Any, path: FieldPath, place: str) -> Iterator[Failure]:
+    for kind in node.types:
+        if kind == "string" and isinstance(value, str):
+            return
+        if kind == "boolean" and isinstance(value, bool):
+            return
+        if kind in ("integer", "number") and isinstance(value, int | float) and not isinstance(value, bool):
+            return
+    wanted = node.types[0] if node.types else ""
+    if wanted in ("integer", "number") and not isinstance(value, dict | list):
+        got = _GOT.get(type(value), "string")
+    else:
+        got = f"&value.valueUnstructured{{Value:{_go_verbose(value)}}}"
+    yield _type(path, place, f"expected {_EXPECTED.get(wanted, wanted)}, got {got}")
+
+
+def _type(path: FieldPath, place: str, message: str) -> Failure:
+    return Failure(code="wrong-type", field=path, place=place, message=message)
+
+
+def _go(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "map[" + " ".join(f"{key}:{_go(item)}" for key, item in sorted(value.items())) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(map(_go, value)) + "]"
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def _go_verbose(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "map[string]interface {}{" + ", ".join(f'"{k}":{_go_verbose(v)}' for k, v in sorted(value.items())) + "}"
+    if isinstance(value, list):
+        return "[]interface {}{" + ", ".join(map(_go_verbose, value)) + "}"
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _decoding(node: TypeNode, value: Any, path: FieldPath) -> Iterator[Failure]:
+    """Why Go cannot decode a value; the server names no field, so the message has none, either."""
+    if value is None or node.custom:
+        return
+    if node.shape in (Shape.STRUCT, Shape.MAP) and isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _decoding(node.child(key), item, (*path, key))
+    elif node.shape is Shape.LIST and isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _decoding(node.item, item, (*path, index))
+    elif node.shape is Shape.QUANTITY and parse_quantity(value) is None:
+        yield Failure(code="invalid-quantity", field=path, message=_QUANTITY_WORDS)
+    elif node.shape is Shape.INT_OR_STRING and isinstance(value, bool | float | dict | list):
+        words = f"json: cannot unmarshal {_JSON_NAMES[type(value)]} into Go value of type int32"
+        yield Failure(code="wrong-type", field=path, message=words)
+    elif node.types == ("integer",) and isinstance(value, float) and not value.is_integer():
+        yield Failure(code="wrong-type", field=path, message="json: cannot unmarshal number into Go value of type int")

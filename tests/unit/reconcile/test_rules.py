@@ -1,0 +1,116 @@
+"""What the API server refuses, in its words: a table of changes that fail, and one of changes that look alike and pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from gitgate.reconcile.apply import ApplyMethod
+from tests.support.cluster import changed, create, reasons, service, thing, update, workload
+
+STATEFUL = workload("StatefulSet", serviceName="web", volumeClaimTemplates=[
+    {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"],
+                                            "resources": {"requests": {"storage": "1Gi"}}}}])  # fmt: skip
+CLAIM = thing("v1", "PersistentVolumeClaim", spec={"accessModes": ["ReadWriteOnce"], "storageClassName": "a",
+                                                   "resources": {"requests": {"storage": "1Gi"}}})  # fmt: skip
+JOB = thing("batch/v1", "Job", spec={"template": {"spec": {
+    "restartPolicy": "Never", "containers": [{"name": "a", "image": "a:1"}]}}})  # fmt: skip
+BINDING = thing("rbac.authorization.k8s.io/v1", "RoleBinding",
+                roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "a"})  # fmt: skip
+SECRET = thing("v1", "Secret", data={"a": "MQ=="})
+FROZEN = thing("v1", "ConfigMap", data={"a": "1"}, immutable=True)
+CLASS = thing("storage.k8s.io/v1", "StorageClass", provisioner="a", parameters={"x": "y"})
+DEFINITION = thing("apiextensions.k8s.io/v1", "CustomResourceDefinition", spec={
+    "group": "ex.io", "scope": "Namespaced", "names": {"kind": "Foo", "plural": "foos"},
+    "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}],
+})  # fmt: skip
+
+REFUSED = [
+    (workload(), "spec.selector.matchLabels.x", "y", "spec.template.metadata.labels: Invalid value"),
+    (workload("DaemonSet"), "spec.selector.matchLabels.x", "y", "spec.selector: Invalid value"),
+    (STATEFUL, "spec.serviceName", "other", "spec: Forbidden: updates to statefulset spec for fields other than"),
+    (STATEFUL, "spec.podManagementPolicy", "Parallel", "spec: Forbidden: updates to statefulset spec"),
+    (STATEFUL, "spec.volumeClaimTemplates.0.spec.resources.requests.storage", "2Gi", "spec: Forbidden: updates"),
+    (STATEFUL, "spec.volumeClaimTemplates.0.metadata.labels", {"a": "b"}, "spec: Forbidden: updates"),
+    (CLAIM, "spec.resources.requests.storage", "1Mi", "spec: Forbidden: spec is immutable after creation"),
+    (CLAIM, "spec.storageClassName", "b", "spec: Forbidden: spec is immutable after creation"),
+    (CLAIM, "spec.accessModes", ["ReadWriteMany"], "spec: Forbidden: spec is immutable after creation"),
+    (JOB, "spec.template.spec.containers.0.image", "a:2", "spec.template: Invalid value"),
+    (JOB, "spec.completions", 3, "spec.completions: Invalid value: 3: field is immutable"),
+    (JOB, "spec.completionMode", "Indexed", "spec.completionMode: Invalid value"),
+    (BINDING, "roleRef.name", "b", "roleRef: Invalid value"),
+    (SECRET, "type", "foo/bar", 'type: Invalid value: "foo/bar": field is immutable'),
+    (FROZEN, "data.a", "2", "data: Forbidden: field is immutable when `immutable` is set"),
+    (FROZEN, "immutable", None, "immutable: Forbidden: field is immutable when `immutable` is set"),
+    (CLASS, "parameters.x", "z", "parameters: Invalid value"),
+    (CLASS, "provisioner", "b", 'provisioner: Invalid value: "b": field is immutable'),
+    (DEFINITION, "spec.scope", "Cluster", 'spec.scope: Invalid value: "Cluster": field is immutable'),
+    (DEFINITION, "spec.names.kind", "Bar", "spec.names.kind: Invalid value"),
+    (DEFINITION, "spec.versions.0.name", "v2", 'status.storedVersions[0]: Invalid value: "v1": missing from'),
+    (service(clusterIP="10.0.0.1"), "spec.clusterIP", "10.0.0.2", "spec.clusterIPs[0]: Invalid value"),
+    (service(), "spec.ports", [{"port": 80}, {"port": 81}], "spec.ports[0].name: Required value"),
+    (service(), "spec.ports.0.port", 70000, "spec.ports[0].port: Invalid value: 70000: must be between 1 and 65535"),
+    (service(), "spec.type", "ClusterIPx", 'spec.type: Unsupported value: "ClusterIPx": supported values: "ClusterIP"'),
+    (workload(), "spec.template.spec.containers.0.imagePullPolicy", "Allways", "Unsupported value"),
+    (workload(), "spec.template.spec.containers.0.image", None, "spec.template.spec.containers[0].image: Required"),
+    (workload(), "spec.template.spec.containers.0.livenessProbe", {}, "must specify a handler type"),
+    (workload(), "spec.template.spec.containers.0.volumeMounts", [{"name": "x", "mountPath": "/x"}],
+     'spec.template.spec.containers[0].volumeMounts[0].name: Not found: "x"'),
+    (workload(), "spec.template.spec.containers.0.resources", {"limits": {"cpu": "1"}, "requests": {"cpu": "2"}},
+     "must be less than or equal to cpu limit"),
+    (workload(), "spec.template.spec.containers.0.resources", {"limits": {"memory": "1GB"}}, "quantities must match"),
+    (workload(), "spec.template.spec.containers.0.env", [{"name": "A", "value": True}], "expected string, got"),
+    (workload(), "spec.replicas", "3", ".spec.replicas: expected numeric (int or float), got string"),
+    (workload(), "metadata.annotations", {"a": "x" * 262_144}, "metadata.annotations: Too long"),
+    (workload(), "metadata.labels", {"a": "no spaces"}, 'metadata.labels: Invalid value: "no spaces"'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("base", "path", "value", "reason"), REFUSED)
+def test_a_change_that_the_server_refuses(base: dict, path: str, value: object, reason: str) -> None:
+    assert not update(base, base).failures
+    said = reasons(update(base, changed(base, path, value)))
+    assert any(reason in text for text in said), said
+
+
+ACCEPTED = [
+    (workload(), "spec.template.spec.containers.0.image", "web:2"),
+    (workload(), "spec.strategy", {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}),
+    (STATEFUL, "spec.replicas", 3),
+    (STATEFUL, "spec.minReadySeconds", 5),
+    (STATEFUL, "spec.volumeClaimTemplates.0.spec.resources.requests.storage", "1024Mi"),
+    (STATEFUL, "spec.volumeClaimTemplates.0.spec.volumeMode", "Filesystem"),
+    (STATEFUL, "spec.revisionHistoryLimit", 5),
+    (CLAIM, "spec.resources.requests.storage", "2Gi"),
+    (JOB, "spec.backoffLimit", 2),
+    (changed(JOB, "spec.completions", 1), "spec.parallelism", 2),
+    (SECRET, "data.a", "Mg=="),
+    (CLASS, "allowVolumeExpansion", True),
+    (DEFINITION, "spec.names.shortNames", ["f"]),
+    (service(), "spec.type", "NodePort"),
+    (service(), "spec.ports.0.port", 8080),
+    (BINDING, "subjects", [{"kind": "User", "name": "me"}]),
+]
+
+
+@pytest.mark.parametrize(("base", "path", "value"), ACCEPTED)
+def test_a_change_that_the_server_takes(base: dict, path: str, value: object) -> None:
+    for method in ApplyMethod:
+        assert reasons(update(base, changed(base, path, value), method)) == []
+
+
+def test_what_a_stateful_set_may_change_depends_on_the_version() -> None:
+    head = changed(STATEFUL, "spec.revisionHistoryLimit", 5)
+    assert update(STATEFUL, head, version="1.32").failures
+    assert not update(STATEFUL, head, version="1.33").failures
+
+
+@pytest.mark.parametrize("value", ["text", 7, [7], [None], {"x": None}, True, [[]]])
+@pytest.mark.parametrize("base", [workload(), service(), CLAIM, JOB, BINDING, DEFINITION])
+def test_nothing_that_an_object_holds_crashes_a_rule(base: dict, value: object) -> None:
+    for field in [key for key in base if key not in ("apiVersion", "kind")]:
+        create(changed(base, field, value))
+        update(base, changed(base, field, value))
+        if isinstance(base[field], dict):
+            for inner in base[field]:
+                update(base, changed(base, f"{field}.{inner}", value))
+                update(changed(base, f"{field}.{inner}", value), base)
