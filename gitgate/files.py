@@ -15,7 +15,7 @@ from gitgate.path_glob import compile_glob
 from gitgate.report import Report
 from gitgate.scaffold import Survey
 from gitgate.schema.catalog import SchemaCatalog
-from gitgate.schema.imports import import_definitions
+from gitgate.schema.imports import import_definitions, is_schema_file, read_schemas
 from gitgate.schema.lifecycle import lifecycle_of
 from gitgate.settings import SCHEMA_DIRECTORY, Settings, SourceSetting, SourceType, parse_settings
 from gitgate.sources.base import SourceContext
@@ -95,10 +95,38 @@ def _tree(paths: tuple[str, ...]) -> tuple[Tree, tuple[SourceSetting, ...]]:
 
 
 def _schemas(paths: tuple[Path, ...]) -> Mapping[str, bytes]:
-    if not paths:
-        return {}
-    tree = DirectoryTree.of(*paths)
-    return {f"{SCHEMA_DIRECTORY}/{path}": data for path, data in tree.read_many(list(tree.entries))}
+    """The files of `--schema`, as if the base had them below `.gitgate/schemas`.
+
+    Raises:
+        UsageError: A path does not exist, or a file that is named cannot judge, although somebody meant it to; in a
+            directory, what is no schema is reported and passed over.
+    """
+    found: dict[str, bytes] = {}
+    for path in paths:
+        if path.is_dir():
+            place, tree = path, DirectoryTree(path)
+            files = dict(tree.read_many(list(tree.entries)))
+        else:
+            place, files = path.parent, {path.name: _read(path)}
+        # The directory stays part of the name: a JSON Schema's group is the name of its directory.
+        parts = [part for part in place.parts if part not in {place.anchor, ".."}]
+        for name, data in files.items():
+            relative = "/".join((*parts, name))
+            if found.setdefault(relative, data) != data:
+                raise UsageError(f"--schema brings two different files called {relative}")
+            if not path.is_dir():
+                _demand_schema(path, relative, data)
+    return {f"{SCHEMA_DIRECTORY}/{name}": data for name, data in found.items()}
+
+
+def _demand_schema(file: Path, relative: str, data: bytes) -> None:
+    read = read_schemas(relative, data, relative)
+    if read.problems:
+        problem = read.problems[0]
+        line = f":{problem.location.position.line}" if problem.location.position is not None else ""
+        raise UsageError(f"--schema {file}{line}: {problem.message}", remedy=problem.fix)
+    if not read.definitions or not is_schema_file(relative):
+        raise UsageError(f"--schema {file}: the file holds no schema; its name must end in .yaml, .yml or .json")
 
 
 def _read(file: Path) -> bytes:

@@ -66,11 +66,11 @@ def load_schema_directory(tree: Tree, prefix: str) -> ImportedSchemas:
         tree: The base, or its rulebook.
         prefix: `.gitgate/schemas`, without a slash at the end.
     """
-    paths = [path for path in tree.entries if path.startswith(f"{prefix}/") and path.lower().endswith(_SUFFIXES)]
+    paths = [path for path in tree.entries if path.startswith(f"{prefix}/") and is_schema_file(path)]
     definitions: list[Resource] = []
     problems: list[Problem] = []
     for path, data in tree.read_many(paths):
-        found = _read_file(path, data, path.removeprefix(f"{prefix}/"))
+        found = read_schemas(path, data, path.removeprefix(f"{prefix}/"))
         definitions += found.definitions
         problems += found.problems
     return ImportedSchemas(tuple(definitions), tuple(problems))
@@ -85,7 +85,7 @@ def import_definitions(name: str, data: bytes) -> SchemaImport:
         name: What to call the file in problems.
         data: YAML or JSON.
     """
-    read = _read_file(name, data, "")
+    read = read_schemas(name, data, "")
     files: dict[str, bytes] = {}
     problems = list(read.problems)
     for definition in read.definitions:
@@ -104,7 +104,20 @@ def import_definitions(name: str, data: bytes) -> SchemaImport:
     return SchemaImport(MappingProxyType(dict(sorted(files.items()))), tuple(problems))
 
 
-def _read_file(path: str, data: bytes, relative: str) -> ImportedSchemas:
+def is_schema_file(path: str) -> bool:
+    """Does the name say that a schema may be in it?"""
+    return path.lower().endswith(_SUFFIXES)
+
+
+def read_schemas(path: str, data: bytes, relative: str) -> ImportedSchemas:
+    """Read one file; total.
+
+    Args:
+        path: What to call the file in problems.
+        data: YAML or JSON.
+        relative: Its path below the schema directory, which names a JSON Schema's group and kind; empty where only
+            CustomResourceDefinitions count.
+    """
     file = read_yaml(data, LIMITS)
     problems = list(_reading_problems(path, file))
     definitions: list[Resource] = []
@@ -121,13 +134,8 @@ def _read_file(path: str, data: bytes, relative: str) -> ImportedSchemas:
                 if not read_definition(value).violations:
                     definitions.append(resource)
             elif relative:
-                problems.append(
-                    _problem(
-                        path,
-                        f"{path} is neither a CustomResourceDefinition nor a JSON Schema named "
-                        "<group>/<kind>_<version>.json",
-                    )
-                )
+                message = "this is neither a CustomResourceDefinition nor a JSON Schema named "
+                problems.append(_problem(path, f"{message}<group>/<kind>_<version>.json"))
     return ImportedSchemas(tuple(definitions), tuple(problems))
 
 
@@ -182,7 +190,7 @@ def _resource(path: str, document: YamlDocument, pointer: FieldPath, value: Mapp
 
 def _reading_problems(path: str, file: YamlFile) -> Iterator[Problem]:
     if file.opaque is not None:
-        yield _problem(path, f"{path} holds no schema that can be read: it is {file.opaque}")
+        yield _problem(path, f"the file holds no schema that can be read: it is {file.opaque}")
     for problem in file.problems:
         yield Problem(
             code=problem.code,

@@ -65,6 +65,37 @@ def test_a_schema_that_cannot_judge_is_a_finding(tmp_path) -> None:
     assert "schema/crd-invalid" in ended.rules()
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("gadget.json", '{"type": "object"}', "neither a CustomResourceDefinition nor a JSON Schema"),
+        ("gadget.yaml", crd(fields="size: {type: nonsense}"), "properties.size.type must be one of"),
+        ("gadget.yaml", "a: [1\n", "gadget.yaml"),
+        ("readme.txt", crd(fields="size: {type: integer}"), "must end in .yaml, .yml or .json"),
+    ],
+)
+def test_a_schema_that_is_named_and_cannot_judge_is_refused(tmp_path, name, content, complaint) -> None:
+    """Somebody meant objects to be judged by it: to go on without would judge less than was asked."""
+    put(tmp_path, {name: content, "w.yaml": config_map()})
+    ended = validate(tmp_path, "w.yaml", "--schema", name)
+    assert (ended.code, ended.stdout) == (2, "")
+    assert len(ended.stderr.splitlines()) <= 2
+    assert ended.stderr.startswith(f"gitgate: --schema {name}")
+    assert complaint in ended.stderr
+    assert ".gitgate" not in ended.stderr
+
+
+def test_a_json_schema_is_known_by_its_directory_wherever_that_lies(tmp_path) -> None:
+    schema = {"type": "object", "properties": {"spec": {"properties": {"size": {"type": "integer"}}}}}
+    put(tmp_path, {"example.com/widget_v1.json": json.dumps(schema), "work/w.yaml": widget(spec="size: many")})
+    for place in (
+        "../example.com/widget_v1.json",
+        str(tmp_path / "example.com/widget_v1.json"),
+        str(tmp_path / "example.com"),
+    ):
+        assert validate(tmp_path / "work", "w.yaml", "--schema", place).rules() == ["schema/wrong-type"], place
+
+
 def test_skip_reject_exclude_and_severity(tmp_path) -> None:
     put(tmp_path, {"web.yaml": deployment(extra=MISSPELT), "more/c.yaml": config_map()})
     assert validate(tmp_path, ".").code == 1
