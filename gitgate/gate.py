@@ -12,6 +12,7 @@ from gitgate import __version__
 from gitgate.change import Change
 from gitgate.checks.base import Check, Examination
 from gitgate.checks.registry import CHECKS, all_rules
+from gitgate.comparison import compare
 from gitgate.errors import GitgateError, RepositoryError, UsageError
 from gitgate.finding import Finding, Severity, State, Suppression
 from gitgate.git import MergeConflict, Repository
@@ -171,7 +172,7 @@ def judge_trees(change: Change, before: Tree, after: Tree, settings: Settings, p
     for check in CHECKS:
         progress(f"checking: {check.name}")
         examination = _ask(check, proposal, settings)
-        result = _result(check.name, examination, settings)
+        result = _result(check.name, examination, proposal, settings)
         notes += examination.notes
         located = tuple(
             (was if finding.state is State.FIXED else would_be).locate(finding) for finding in result.findings
@@ -205,31 +206,17 @@ def _ask(check: Check, proposal: Proposal, settings: Settings) -> Examination:
         )
 
 
-def _result(name: str, examination: Examination, settings: Settings) -> CheckResult:
+def _result(name: str, examination: Examination, proposal: Proposal, settings: Settings) -> CheckResult:
+    compared = compare(examination.findings, examination.baseline, proposal)
     return CheckResult(
         check=name,
         status=examination.status,
         reason=examination.reason,
         remedy=examination.remedy,
-        findings=_compare(examination, settings),
+        findings=tuple(_weigh(finding, settings) for finding in compared),
         judged=examination.judged,
         unjudged=examination.unjudged,
     )
-
-
-def _compare(examination: Examination, settings: Settings) -> tuple[Finding, ...]:
-    """Tell new from existing and fixed findings by fingerprint, counted: a second one of a kind is new."""
-    left = Counter(finding.fingerprint for finding in examination.baseline)
-    compared: list[Finding] = []
-    for finding in examination.findings:
-        existing = left[finding.fingerprint] > 0
-        left[finding.fingerprint] -= 1
-        compared.append(replace(finding, state=State.EXISTING if existing else State.NEW))
-    for finding in examination.baseline:
-        if left[finding.fingerprint] > 0:
-            left[finding.fingerprint] -= 1
-            compared.append(replace(finding, state=State.FIXED))
-    return tuple(_weigh(finding, settings) for finding in compared)
 
 
 def _weigh(finding: Finding, settings: Settings) -> Finding:

@@ -8,6 +8,8 @@ a change cannot loosen the schema that judges it without saying so.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,7 +24,7 @@ from gitgate.location import FieldPath, Location
 from gitgate.proposal import Problem, Proposal, Snapshot
 from gitgate.report import CheckStatus
 from gitgate.resource import Resource
-from gitgate.schema.catalog import SchemaCatalog
+from gitgate.schema.catalog import KindSchema, SchemaCatalog
 from gitgate.schema.definition import definition_violations
 from gitgate.schema.imports import load_schema_directory
 from gitgate.schema.lifecycle import Lifecycle, lifecycle_of
@@ -92,8 +94,9 @@ class SchemaCheck:
         )
 
 
-_Memory = dict[tuple[int, str, bool], tuple[Finding, ...]]
-"""What was found in an object that base and head share: by identity of its data, version and catalog."""
+_Memory = dict[tuple[int, str, str], tuple[SchemaViolation, ...]]
+"""What is wrong with data that several objects share, base and head above all: by the data's identity, the Kubernetes
+version and the schema's content. Never findings, as those name an object and its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,34 +142,33 @@ def _rejected(snapshot: Snapshot, kinds: frozenset[str]) -> Iterator[Finding]:
             yield _finding("rejected-kind", f"settings reject the kind {resource.id.kind}", resource, ("kind",))
 
 
-def _judge_resource(resource: Resource, judge: _Judge, allowed: frozenset[str], memory: _Memory) -> tuple[Finding, ...]:
+def _judge_resource(resource: Resource, judge: _Judge, allowed: frozenset[str], memory: _Memory) -> Iterator[Finding]:
     name = (resource.id.group, resource.id.version, resource.id.kind)
     proposed, base = judge.proposed.find(*name), judge.base.find(*name)
     lifecycle = lifecycle_of(*name)
-    if proposed is None and base is None:
-        return tuple(_without_schema(resource, judge.version, lifecycle, allowed))
-    same_schema = proposed is base or proposed is None or base is None or proposed.source == base.source
-    key = (id(resource.data), judge.version, same_schema)
-    if same_schema and key in memory:
-        return memory[key]
     schema = proposed or base
-    assert schema is not None  # noqa: S101 - one of them is there
-    found = [_violation_finding(resource, violation) for violation in violations(resource.data, schema)]
-    if (resource.id.group, resource.id.kind) == CRD_KIND:
-        found += [_violation_finding(resource, violation) for violation in definition_violations(resource.data)]
-    if not same_schema and base is not None:
-        known = {(finding.rule, finding.field) for finding in found}
-        found += [
-            _only_under_changed_definition(resource, violation)
-            for violation in violations(resource.data, base)
-            if (f"schema/{violation.code}", violation.field) not in known
-        ]
+    if schema is None:
+        yield from _without_schema(resource, judge.version, lifecycle, allowed)
+        return
+    found = _violations(resource, schema, judge.version, memory)
+    yield from (_violation_finding(resource, violation) for violation in found)
+    if base is not None and base.source != schema.source:
+        known = {(violation.code, violation.field) for violation in found}
+        for violation in _violations(resource, base, judge.version, memory):
+            if (violation.code, violation.field) not in known:
+                yield _only_under_changed_definition(resource, violation)
     if lifecycle is not None and lifecycle.is_deprecated_in(judge.version):
-        found.append(_deprecated(resource, lifecycle))
-    result = tuple(found)
-    if same_schema:
-        memory[key] = result
-    return result
+        yield _deprecated(resource, lifecycle)
+
+
+def _violations(resource: Resource, schema: KindSchema, version: str, memory: _Memory) -> tuple[SchemaViolation, ...]:
+    key = (id(resource.data), version, schema.source)
+    if key not in memory:
+        found = violations(resource.data, schema)
+        if (resource.id.group, resource.id.kind) == CRD_KIND:
+            found += definition_violations(resource.data)
+        memory[key] = found
+    return memory[key]
 
 
 def _without_schema(
@@ -194,7 +196,13 @@ def _without_schema(
             f"no schema for {kind}, so its fields cannot be judged",
             resource,
             ("kind",),
+            discriminator=_digest(resource.data),
         )
+
+
+def _digest(data: Mapping[str, Any]) -> str:
+    """Of an object that nothing judges: what is said of it is new whenever the object is another one."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode("ascii")).hexdigest()
 
 
 def _deprecated(resource: Resource, lifecycle: Lifecycle) -> Finding:
@@ -222,7 +230,9 @@ def _only_under_changed_definition(resource: Resource, violation: SchemaViolatio
     )
 
 
-def _finding(code: str, message: str, resource: Resource, path: FieldPath, *, fix: str | None = None) -> Finding:
+def _finding(  # noqa: PLR0913 - what a finding is made of
+    code: str, message: str, resource: Resource, path: FieldPath, *, fix: str | None = None, discriminator: str = ""
+) -> Finding:
     return Finding(
         rule=f"schema/{code}",
         severity=_severity(code),
@@ -232,6 +242,7 @@ def _finding(code: str, message: str, resource: Resource, path: FieldPath, *, fi
         origin=resource.origin,
         fix=fix,
         stable_field=stable_field(resource.data, path),
+        discriminator=discriminator,
     )
 
 

@@ -390,3 +390,39 @@ def test_the_values_of_a_secret_are_printed_nowhere(shop, tmp_path) -> None:
     )
     assert "secret.yaml" in printed
     assert canary not in printed
+
+
+# A finding that was there before covers that finding, and no other one
+
+
+def test_a_mistake_mended_in_one_cluster_does_not_cover_the_same_one_in_another(repository) -> None:
+    good, bad = (deployment(extra=extra).replace("  namespace: shop\n", "") for extra in ("", MISSPELT))
+    repository.commit({"clusters/dev/web.yaml": bad, "clusters/prod/web.yaml": good})
+    repository.branch("change")
+    repository.commit({"clusters/dev/web.yaml": good, "clusters/prod/web.yaml": bad}, branch="change")
+    ended = judge(repository)
+    assert ended.code == 1
+    assert (ended.rules("new"), ended.rules("fixed")) == (["schema/unknown-field"], ["schema/unknown-field"])
+
+
+def test_a_mistake_mended_in_one_overlay_does_not_cover_the_same_one_in_another(repository) -> None:
+    patch = "- op: add\n  path: /spec/replica\n  value: 3\n"
+    fine = patch.replace("replica", "replicas")
+    kustomization = "resources: [../base]\npatches:\n  - path: p.yaml\n    target: {kind: Deployment}\n"
+    files = {"base/kustomization.yaml": "resources: [web.yaml]\n", "base/web.yaml": deployment()}
+    files |= {f"{name}/kustomization.yaml": kustomization for name in ("dev", "prod")}
+    repository.commit({**files, "dev/p.yaml": patch, "prod/p.yaml": fine})
+    repository.branch("change")
+    repository.commit({"dev/p.yaml": fine, "prod/p.yaml": patch}, branch="change")
+    ended = judge(repository)
+    assert ended.code == 1
+    assert ended.rules("new") == ["schema/unknown-field"]
+
+
+def test_a_file_that_moves_keeps_its_old_findings(shop) -> None:
+    shop.commit({"apps/web.yaml": deployment(extra=MISSPELT)})
+    shop.branch("change")
+    shop.commit({"apps/web.yaml": None, "services/web/app.yaml": deployment(extra=MISSPELT)}, branch="change")
+    ended = judge(shop)
+    assert ended.code == 0
+    assert ended.rules("existing") == ["schema/unknown-field"]
