@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
@@ -11,6 +11,7 @@ from gitgate.proposal import Coverage
 from gitgate.resource import split_api_version
 from gitgate.settings import SourceSetting, SourceType
 from gitgate.sources.base import SourceContext
+from gitgate.sources.charts import Chart, chart_of, is_rendered_by_helm
 from gitgate.sources.kustomization import FILE_NAMES
 from gitgate.sources.tree_files import inside, parent
 from gitgate.tree import Tree
@@ -95,7 +96,7 @@ def is_manifest(value: Any) -> bool:
 
 
 def classify(
-    path: str, tree: Tree, context: SourceContext, claimed: Mapping[str, Coverage], charts: frozenset[str]
+    path: str, tree: Tree, context: SourceContext, claimed: Mapping[str, Coverage], charts: Sequence[Chart]
 ) -> FileMode | Coverage | None:
     """How to look at a file, or what becomes of it unread; None when an earlier source accounts for it."""
     was_plain = parent(path) in context.memory.plain_directories
@@ -117,15 +118,14 @@ def classify(
     return _classify_found(path, tree, charts)
 
 
-def _classify_found(path: str, tree: Tree, charts: frozenset[str]) -> FileMode | Coverage:
+def _classify_found(path: str, tree: Tree, charts: Sequence[Chart]) -> FileMode | Coverage:
     if path.startswith(QUIET_PATHS) or path.rpartition("/")[2] in QUIET_NAMES:
         return FileMode.QUIET
-    chart = next((chart for chart in charts if inside(path, chart)), None)
+    chart = chart_of(path, charts)
     if chart is not None:
-        below = path.removeprefix(f"{chart}/" if chart else "")
-        if below.startswith(("templates/", "charts/")):
+        if is_rendered_by_helm(path, chart):
             return Coverage.NOT_RENDERED
-        if not below.startswith("crds/"):
+        if not chart.below(path).startswith("crds/"):
             return FileMode.QUIET
     return FileMode.BESIDE if _has_kustomization(parent(path), tree) else FileMode.LENIENT
 
@@ -154,16 +154,3 @@ def source_of(path: str, sources: Iterable[SourceSetting]) -> SourceSetting | No
         if source.type is not SourceType.KUSTOMIZE and inside(path, "" if source.path == "." else source.path):
             return source
     return None
-
-
-def chart_directories(tree: Tree, context: SourceContext) -> frozenset[str]:
-    """Directories of Helm charts, told by a `Chart.yaml` that is one."""
-    paths = [path for path in tree.entries if path.rpartition("/")[2] == "Chart.yaml"]
-    context.documents.load(tree, paths)
-    return frozenset(
-        parent(path)
-        for path in paths
-        for document in context.documents.read(tree, path).documents[:1]
-        if isinstance(document.value, dict) and {"name", "version"} <= document.value.keys()
-        if "kind" not in document.value
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -12,7 +11,8 @@ from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Origin, Resource
 from gitgate.settings import SourceSetting
 from gitgate.sources.base import MANIFEST_SUFFIXES, Rendering, SourceContext, yaml_problem
-from gitgate.sources.manifest_files import FileMode, chart_directories, classify, is_manifest, source_of
+from gitgate.sources.charts import chart_problems, find_charts
+from gitgate.sources.manifest_files import FileMode, classify, is_manifest, source_of
 from gitgate.sources.objects import Objects, duplicate_problems, file_locator, read_objects
 from gitgate.sources.tree_files import PathKind, parent
 from gitgate.tree import SUBMODULE, Tree
@@ -29,7 +29,7 @@ class PlainSource:
     def render(self, tree: Tree, context: SourceContext, claimed: Mapping[str, Coverage]) -> Rendering:
         """See `Source`."""
         reading = _Reading(tree, context)
-        charts = chart_directories(tree, context)
+        charts = find_charts(tree, context)
         for path in sorted(tree.entries):
             if path.endswith(MANIFEST_SUFFIXES) and not _is_submodule(tree, path):
                 found = classify(path, tree, context, claimed, charts)
@@ -41,7 +41,7 @@ class PlainSource:
         problems = [
             *reading.problems,
             *_duplicates(reading.resources, context.sources),
-            *_unrendered_charts(tree, charts, reading.files),
+            *chart_problems(tree, context, charts, reading.files),
         ]
         if not context.sources:
             context.memory.plain_directories.update(parent(resource.origin.path) for resource in reading.resources)
@@ -157,24 +157,6 @@ def _duplicates(resources: Iterable[Resource], sources: Iterable[SourceSetting])
     for source in sources:
         own = [resource for resource in resources if source_of(resource.origin.path, (source,)) is not None]
         yield from duplicate_problems(own, "one source")
-
-
-def _unrendered_charts(tree: Tree, charts: Iterable[str], files: Mapping[str, Coverage]) -> Iterable[Problem]:
-    for chart in sorted(charts):
-        prefix = f"{chart}/" if chart else ""
-        unseen = [
-            path
-            for path, coverage in files.items()
-            if coverage is Coverage.NOT_RENDERED and path.startswith((f"{prefix}templates/", f"{prefix}charts/"))
-        ]
-        if unseen:
-            state = hashlib.sha256("\n".join(tree.entries[path].oid for path in sorted(unseen)).encode()).hexdigest()
-            yield Problem(
-                code="chart-not-rendered",
-                message=f"nothing renders this Helm chart here, so {len(unseen)} of its templates were not judged",
-                location=Location(f"{prefix}Chart.yaml", None, Precision.FILE),
-                discriminator=state,
-            )
 
 
 def _is_submodule(tree: Tree, path: str) -> bool:
