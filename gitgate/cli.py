@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitgate import __version__
+from gitgate.cli_options import now_option, trust_roots_option, utc
 from gitgate.errors import GitgateError, UsageError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gitgate.finding import Severity
     from gitgate.streams import Destination
 
@@ -106,6 +109,8 @@ def cli() -> None:
 @_outputs
 @_color
 @_verbose
+@trust_roots_option
+@now_option
 def check(  # noqa: PLR0913 - one parameter for each option
     *,
     base: str | None,
@@ -117,6 +122,8 @@ def check(  # noqa: PLR0913 - one parameter for each option
     outputs: tuple[Destination, ...],
     color: str,
     verbose: bool,
+    trust_roots: tuple[str, ...],
+    now: datetime | None,
 ) -> int:
     """Judge a merge: is what it would leave behind fit for the cluster?
 
@@ -131,7 +138,12 @@ def check(  # noqa: PLR0913 - one parameter for each option
     from gitgate.streams import plan_outputs, progress_line, write_report  # noqa: PLC0415
 
     destinations = plan_outputs(outputs)
-    demand = Demand(kubernetes_versions=versions, severities=dict(severities))
+    demand = Demand(
+        kubernetes_versions=versions,
+        severities=dict(severities),
+        now=utc(now),
+        trust_roots=frozenset(trust_roots),
+    )
     try:
         with progress_line() as progress, Repository.open(git_dir) as repository:
             if staged:

@@ -6,12 +6,14 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from types import MappingProxyType
 
 from gitgate import __version__
 from gitgate.change import Change
 from gitgate.checks.base import Check, Examination
-from gitgate.checks.registry import CHECKS, all_rules
+from gitgate.checks.registry import CHECKS, all_rules, checks_of
+from gitgate.checks.signature import History
 from gitgate.comparison import compare
 from gitgate.errors import GitgateError, RepositoryError, UsageError
 from gitgate.finding import Finding, Severity, State, Suppression
@@ -42,12 +44,16 @@ class Demand:
         severities: On top of those in settings.
         skipped_kinds: On top of those in settings.
         rejected_kinds: On top of those in settings.
+        now: The time at which signatures are judged; None asks the operating system.
+        trust_roots: Digests of the signers that are trusted from outside the repository.
     """
 
     kubernetes_versions: tuple[str, ...] = ()
     skipped_kinds: frozenset[str] = frozenset()
     rejected_kinds: frozenset[str] = frozenset()
     severities: Mapping[str, Severity | None] = field(default_factory=lambda: MappingProxyType({}))
+    now: datetime | None = None
+    trust_roots: frozenset[str] = frozenset()
 
     def over(self, settings: Settings) -> Settings:
         """The settings with the caller's wishes laid over them."""
@@ -91,7 +97,17 @@ def judge_merge(
     if isinstance(merged, MergeConflict):
         return _conflict_report(change, merged, settings)
     change = replace(change, tree=merged.oid, paths=diff_trees(before, merged))
-    return judge_trees(change, before, merged, settings, progress)
+    staged = head_name == INDEX
+    history = History(
+        repository=repository,
+        base=base_commit,
+        head=repository.resolve("HEAD") if staged else head_commit,
+        merged=merged,
+        staged=staged,
+        now=demand.now,
+        trust_roots=demand.trust_roots,
+    )
+    return judge_trees(change, before, merged, settings, progress, history=history)
 
 
 def judge_staged(repository: Repository, demand: Demand, progress: Progress) -> Report:
@@ -141,7 +157,15 @@ def _head(repository: Repository, head: str | None) -> tuple[str, str]:
     return "HEAD", commit
 
 
-def judge_trees(change: Change, before: Tree, after: Tree, settings: Settings, progress: Progress) -> Report:
+def judge_trees(  # noqa: PLR0913 - what is judged, by what, and for whom
+    change: Change,
+    before: Tree,
+    after: Tree,
+    settings: Settings,
+    progress: Progress,
+    *,
+    history: History | None = None,
+) -> Report:
     """Render two trees, ask every check, compare with the base, locate, decide.
 
     Args:
@@ -150,6 +174,7 @@ def judge_trees(change: Change, before: Tree, after: Tree, settings: Settings, p
         after: The tree that is judged.
         settings: Those of the base.
         progress: Told what is being done.
+        history: The commits of the change; None where nothing is committed.
     """
     if not settings.kubernetes_versions:
         settings = replace(settings, kubernetes_versions=(SchemaCatalog.newest(),))
@@ -169,7 +194,7 @@ def judge_trees(change: Change, before: Tree, after: Tree, settings: Settings, p
     would_be = Locator(after, snapshot_after, context.documents)
     results = []
     notes: list[str] = []
-    for check in CHECKS:
+    for check in checks_of(history):
         progress(f"checking: {check.name}")
         examination = _ask(check, proposal, settings)
         result = _result(check.name, examination, proposal, settings)

@@ -38,7 +38,7 @@ class CheckResult:
     Attributes:
         check: `schema`, `policy`, `signature` or `reconcile`.
         status: Whether it could judge everything that it should.
-        reason: Why it could not, one sentence; None when completed.
+        reason: Why it could not, or why it had nothing to judge, one sentence; None otherwise.
         remedy: What the reader can do about that, a sentence or a command; None where nothing useful can be said.
         findings: New and existing ones in the tree that the merge would produce, and those that it mends.
         judged: How many things were judged, by what they are called: `{"objects": 12}`.

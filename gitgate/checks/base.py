@@ -21,7 +21,7 @@ class Examination:
         findings: In the tree that the merge would produce.
         baseline: The same questions asked of the base; what is in both is not the change's doing.
         status: Whether everything that should be judged could be.
-        reason: Why not, one sentence; None when completed.
+        reason: Why not, or why there was nothing to judge, one sentence; None otherwise.
         remedy: What to do about that.
         judged: See `CheckResult.judged`.
         unjudged: See `CheckResult.unjudged`.

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gitgate.checks.base import Check
 from gitgate.checks.schema import SchemaCheck
+from gitgate.checks.signature import History, SignatureCheck
 from gitgate.finding import Rule
 
-CHECKS: tuple[Check, ...] = (SchemaCheck(),)
+CHECKS: tuple[Check, ...] = (SchemaCheck(), SignatureCheck())
+
+
+def checks_of(history: History | None) -> tuple[Check, ...]:
+    """The checks, with the commits that only the signature check asks about."""
+    return tuple(replace(check, history=history) if isinstance(check, SignatureCheck) else check for check in CHECKS)
 
 
 def all_rules() -> dict[str, Rule]:

@@ -80,6 +80,7 @@ class Authority:
             parents=commit.parents,
             author=str(commit.author),
             committer=str(commit.committer),
+            subject=commit.subject,
             signature=evidence,
             principal=holder.name if holder is not None else "",
             paths=paths,

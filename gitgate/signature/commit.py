@@ -62,6 +62,11 @@ class CommitObject:
     signature: bytes | None
     signature_failure: Failure | None = None
 
+    @property
+    def subject(self) -> str:
+        """First line of the message; what is not UTF-8 in it is replaced."""
+        return self.payload.partition(b"\n\n")[2].partition(b"\n")[0][:400].decode("utf-8", "replace")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagObject:

@@ -182,6 +182,7 @@ class CommitVerdict:
         outcome: How it passes when nothing is against it.
         principal: Who signed, by the name that the signers file gives; empty when nobody known did.
         author: `name <e-mail>` as the commit claims.
+        subject: First line of the message; untrusted text.
         paths: What the signer answers for; for a merge, what the parents do not explain.
         failures: Every reason against it, in the order of evaluation.
     """
@@ -192,6 +193,7 @@ class CommitVerdict:
     parents: tuple[str, ...] = ()
     author: str = ""
     committer: str = ""
+    subject: str = ""
     signature: SignatureEvidence = SignatureEvidence()
     principal: str = ""
     paths: tuple[PathEvidence, ...] = ()

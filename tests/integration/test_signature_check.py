@@ -1,0 +1,208 @@
+"""`gitgate check` and signatures: demanded where the base has signers, silent where it has none, never passed over."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gitgate.signature.clock import BUILD_TIME
+from tests.support.cli import Ended, check, gitgate
+from tests.support.keys import SigningKeys, commit_signed, keys, signers_document, signers_files
+from tests.support.manifests import deployment
+from tests.support.repository import Link, RepositoryBuilder
+
+__all__ = ["keys"]
+APP = {"app.yaml": deployment(), "clusters/prod/app.yaml": deployment(name="prod")}
+CHANGE = {"app.yaml": deployment(replicas="3")}
+
+
+@pytest.fixture
+def shop(tmp_path: Path, keys: SigningKeys) -> RepositoryBuilder:
+    """A repository whose main demands signatures."""
+    builder = RepositoryBuilder(tmp_path / "shop")
+    builder.commit({**signers_files(keys, signers_document(keys)), **APP}, branch="main")
+    builder.branch("change", "main")
+    builder.checkout("change")
+    return builder
+
+
+def judge(builder: RepositoryBuilder, *arguments: str, **options: Any) -> Ended:
+    return check(builder.path, "--base", "main", "--head", "change", *arguments, **options)
+
+
+def of_signatures(ended: Ended) -> dict[str, Any]:
+    return next(item for item in ended.report["checks"] if item["check"] == "signature")
+
+
+def test_what_its_signers_may_change_is_accepted(shop: RepositoryBuilder, keys: SigningKeys) -> None:
+    commit_signed(shop, keys.gpg["carol"], CHANGE)
+    commit_signed(shop, keys.ssh["bob"], {"clusters/prod/app.yaml": deployment(name="prod", replicas="3")})
+    ended = judge(shop)
+    assert ended.code == 0, ended.stdout
+    assert of_signatures(ended)["judged"] == {"commits": 2}
+    assert of_signatures(ended)["reason"] is None
+
+
+def test_an_unsigned_commit_is_rejected_by_name(shop: RepositoryBuilder) -> None:
+    oid = commit_signed(shop, None, CHANGE)
+    ended = judge(shop)
+    assert ended.code == 1
+    (finding,) = ended.report["findings"]
+    assert finding["rule"] == "signature/unsigned"
+    assert finding["location"] is None
+    assert finding["message"].startswith(f'commit {oid[:12]} "Change" by alice <alice@example.com>: ')
+
+
+def test_the_wrong_person_and_a_stranger_are_rejected(shop: RepositoryBuilder, keys: SigningKeys) -> None:
+    commit_signed(shop, keys.gpg["carol"], {"clusters/prod/app.yaml": deployment(name="prod", replicas="3")})
+    assert judge(shop).rules() == ["signature/path-not-authorized"]
+    commit_signed(shop, keys.gpg["mallory"], CHANGE)
+    assert judge(shop).rules() == ["signature/key-unknown", "signature/path-not-authorized"]
+
+
+def test_a_base_without_signers_is_told_in_json_and_undisturbed_in_text(tmp_path: Path) -> None:
+    builder = RepositoryBuilder(tmp_path / "plain")
+    builder.commit(APP, branch="main")
+    builder.commit(CHANGE, branch="change")
+    ended = judge(builder)
+    assert ended.code == 0
+    assert of_signatures(ended)["judged"] == {"commits": 0}
+    assert "not demanded" in of_signatures(ended)["reason"]
+    text = gitgate("check", "--base", "main", "--head", "change", cwd=builder.path)
+    assert "sign" not in text.stdout
+
+
+def test_files_and_the_index_have_no_commits_to_judge(shop: RepositoryBuilder) -> None:
+    shop.stage(CHANGE)
+    for ended in (
+        check(shop.path, "--staged"),
+        gitgate("validate", "-o", "json", "-", cwd=shop.path, stdin=deployment().encode()),
+    ):
+        assert ended.code == 0, ended.stdout
+        assert "no commits" in of_signatures(ended)["reason"]
+
+
+def test_what_is_staged_hides_no_commit_below_it(shop: RepositoryBuilder) -> None:
+    commit_signed(shop, None, CHANGE)
+    shop.stage({"app.yaml": deployment(replicas="5")})
+    ended = check(shop.path, "--base", "main")
+    assert ended.rules() == ["signature/unsigned"]
+    assert any("staged" in note for note in ended.report["notes"])
+
+
+def test_a_change_that_declares_its_own_key_does_not_judge_itself(shop: RepositoryBuilder, keys: SigningKeys) -> None:
+    document = signers_document(keys)
+    document["version"] = 2
+    mallory = keys.gpg["mallory"]
+    entry = {"type": "openpgp", "fingerprint": mallory.fingerprint, "file": mallory.file}
+    document["principals"]["mallory"] = {"emails": ["mallory@example.com"], "keys": [entry]}
+    commit_signed(shop, mallory, {".gitgate/signers.yaml": yaml.safe_dump(document)})
+    ended = judge(shop)
+    assert ended.code == 1
+    assert set(ended.rules()) == {
+        "signature/key-unknown",
+        "signature/policy-change-unauthorized",
+        "signature/threshold-unmet",
+        "signature/signers-changed",
+        "schema/rulebook-changed",
+    }
+    lines = [item["message"] for item in ended.report["findings"] if item["rule"] == "signature/signers-changed"]
+    assert f"+ principal mallory key openpgp {mallory.fingerprint}" in lines
+
+
+def test_administrators_change_the_signers_and_everybody_sees_how(shop: RepositoryBuilder, keys: SigningKeys) -> None:
+    document = signers_document(keys)
+    document["version"] = 2
+    document["groups"]["gitops-admins"] = ["alice", "bob", "carol"]
+    commit_signed(shop, keys.gpg["alice"], {".gitgate/signers.yaml": yaml.safe_dump(document)})
+    commit_signed(shop, keys.ssh["bob"], {})
+    ended = judge(shop)
+    assert ended.code == 0, ended.stdout
+    notes = [item for item in ended.report["findings"] if item["rule"] == "signature/signers-changed"]
+    assert "+ group gitops-admins: carol" in [item["message"] for item in notes]
+    assert {item["location"]["path"] for item in notes} == {".gitgate/signers.yaml"}
+
+
+@pytest.mark.parametrize("content", ["kind: [", "a: 1\n", Link("/etc/passwd")])
+def test_signers_of_the_base_that_cannot_be_read_end_with_2(tmp_path: Path, content: str | Link) -> None:
+    builder = RepositoryBuilder(tmp_path / "broken")
+    builder.commit({".gitgate/signers.yaml": content, **APP}, branch="main")
+    builder.commit(CHANGE, branch="change")
+    ended = judge(builder)
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ".gitgate/signers.yaml" in ended.stderr
+
+
+def test_adopting_signers_that_could_not_judge_is_rejected(tmp_path: Path, keys: SigningKeys) -> None:
+    builder = RepositoryBuilder(tmp_path / "new")
+    builder.commit(APP, branch="main")
+    builder.commit({".gitgate/signers.yaml": "kind: Signers\n"}, branch="change")
+    assert "signature/policy-invalid" in judge(builder).rules()
+    builder.commit(signers_files(keys, signers_document(keys)), branch="change")
+    ended = judge(builder)
+    assert ended.code == 0
+    assert ended.report["notes"] == ["From this merge on every commit must be signed."]
+
+
+def test_without_gpg_nothing_is_said_of_openpgp_signatures(
+    shop: RepositoryBuilder, keys: SigningKeys, tmp_path: Path
+) -> None:
+    commit_signed(shop, keys.gpg["carol"], CHANGE)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    git = shutil.which("git")
+    assert git is not None
+    (tools / "git").symlink_to(git)
+    ended = judge(shop, environment={"PATH": str(tools)})
+    assert ended.code == 3
+    assert of_signatures(ended)["status"] == "undetermined"
+    assert "gpg" in of_signatures(ended)["reason"]
+    assert of_signatures(ended)["remedy"]
+
+
+def test_a_clock_before_the_release_says_nothing_and_a_later_one_expires_keys(
+    shop: RepositoryBuilder, keys: SigningKeys
+) -> None:
+    commit_signed(shop, keys.ssh["bob"], CHANGE)
+    early = judge(shop, "--now", f"{BUILD_TIME - timedelta(days=1):%Y-%m-%dT%H:%M:%S}")
+    assert early.code == 3
+    assert "clock" in of_signatures(early)["reason"]
+    assert judge(shop, "--now", f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}").code == 0
+
+
+def test_signers_that_are_not_the_pinned_ones_judge_nothing(shop: RepositoryBuilder, keys: SigningKeys) -> None:
+    commit_signed(shop, keys.ssh["bob"], CHANGE)
+    ended = judge(shop, "--trust-root", f"sha256:{'0' * 64}")
+    assert ended.rules() == ["signature/policy-invalid"]
+    (finding,) = ended.report["findings"]
+    actual = finding["message"].split("(")[1].split(")")[0]
+    assert judge(shop, "--trust-root", f"sha256:{'0' * 64}", "--trust-root", actual).code == 0
+
+
+def test_a_pin_does_not_vanish_with_the_signers_file(tmp_path: Path) -> None:
+    builder = RepositoryBuilder(tmp_path / "plain")
+    builder.commit(APP, branch="main")
+    builder.commit(CHANGE, branch="change")
+    assert judge(builder, "--trust-root", f"sha256:{'0' * 64}").rules() == ["signature/policy-invalid"]
+
+
+@pytest.mark.parametrize("output", ["text", "markdown", "github", "sarif"])
+def test_a_hostile_subject_and_author_are_shown_and_not_obeyed(shop: RepositoryBuilder, output: str) -> None:
+    hostile = "x\x1b[2J ::error::pwned <img src=x>"
+    tree = shop.git("rev-parse", "main^{tree}")
+    raw = (
+        f"tree {tree}\nparent {shop.git('rev-parse', 'main')}\nauthor \u202eevil <a@b> 1700000000 +0000\n"
+        f"committer c <c@d> 1700000000 +0000\n\n{hostile}\n"
+    )
+    shop.branch("change", shop.write(raw, "commit"))
+    ended = gitgate("check", "--base", "main", "--head", "change", "--output", output, cwd=shop.path)
+    assert ended.code == 1
+    assert "\x1b" not in ended.stdout
+    assert "\u202e" not in ended.stdout
+    assert output != "markdown" or "<img" not in ended.stdout
+    assert not [line for line in ended.stdout.splitlines() if line.startswith("::error::pwned")]
