@@ -266,6 +266,11 @@ class Coprocess:
         """Process number."""
         return self._child.pid
 
+    @property
+    def returncode(self) -> int | None:
+        """How it ended: an exit code, a signal as a negative number; None while it runs."""
+        return self._child.returncode
+
     def send(self, request: bytes) -> None:
         """Write a request. More than a pipe holds (4 KiB at worst) may block for ever while answers wait to be read."""
         rest = memoryview(request)

@@ -131,6 +131,11 @@ schema:
   # Kinds that no change may bring, in the same spelling.
   # rejectKinds: []
 
+# Policies that gitgate ships, beside those that the repository has itself; and who is taken to apply the objects.
+# policy:
+#   sets: []
+#   user: {{name: "{defaults.policy.user}"}}
+
 # The weight of single rules: error, warning, note or ignore. Only errors keep a change out.
 # rules:
 #   schema/deprecated-kind: error

@@ -48,6 +48,21 @@ class SourceSetting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySettings:
+    """What settings say of policies.
+
+    Attributes:
+        sets: Names of the shipped sets that judge, too: `pod-security-baseline`.
+        user: Who is taken to apply the objects: `request.userInfo.username`.
+        groups: `request.userInfo.groups`.
+    """
+
+    sets: tuple[str, ...] = ()
+    user: str = "system:serviceaccount:gitops:agent"
+    groups: tuple[str, ...] = ("system:serviceaccounts", "system:serviceaccounts:gitops", "system:authenticated")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that a repository may demand; every field has a useful default.
 
@@ -62,6 +77,7 @@ class Settings:
         severities: Rule id to the weight it has here; None ignores the rule.
         limits: What is too large to read.
         render_seconds: Seconds that one render may take.
+        policy: Which shipped policies judge, and who is taken to ask.
         known_rules: Rule ids that a settings file may name.
     """
 
@@ -74,6 +90,7 @@ class Settings:
     severities: Mapping[str, Severity | None] = field(default_factory=lambda: MappingProxyType({}))
     limits: YamlLimits = field(default_factory=YamlLimits)
     render_seconds: int = 120
+    policy: PolicySettings = field(default_factory=PolicySettings)
     known_rules: frozenset[str] = frozenset()
 
 
@@ -119,6 +136,11 @@ def parse_settings(data: bytes, name: str, rule_ids: Iterable[str]) -> Settings:
         if any(part in {"", "..", "."} for part in source["path"].rstrip("/").split("/")) and source["path"] != ".":
             message = f"{source['path']!r} must be a path inside the repository, without '..' or empty parts"
             raise _error(name, document, ("sources", index, "path"), message)
+    shipped = {path.stem for path in bundled.policy_files()}
+    for index, chosen in enumerate(value.get("policy", {}).get("sets", ())):
+        if chosen not in shipped:
+            message = f"there is no set of policies {chosen!r}{_did_you_mean(chosen, shipped)}"
+            raise _error(name, document, ("policy", "sets", index), message)
     return _settings(value, known)
 
 
@@ -146,7 +168,18 @@ def _settings(value: Mapping[str, Any], known_rules: frozenset[str]) -> Settings
             depth=limits.get("depth", defaults.depth),
         ),
         render_seconds=limits.get("renderSeconds", 120),
+        policy=_policy_settings(value.get("policy", {})),
         known_rules=known_rules,
+    )
+
+
+def _policy_settings(value: Mapping[str, Any]) -> PolicySettings:
+    defaults = PolicySettings()
+    user = value.get("user", {})
+    return PolicySettings(
+        sets=tuple(value.get("sets", ())),
+        user=user.get("name", defaults.user),
+        groups=tuple(user.get("groups", defaults.groups)),
     )
 
 

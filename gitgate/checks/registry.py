@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gitgate.checks.base import Check
+from gitgate.checks.policy import PolicyCheck
 from gitgate.checks.schema import SchemaCheck
 from gitgate.checks.signature import History, SignatureCheck
 from gitgate.finding import Rule

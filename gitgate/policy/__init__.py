@@ -1,0 +1,1 @@
+"""The policy engine: Kubernetes' own admission policies, evaluated before the merge; knows no findings."""

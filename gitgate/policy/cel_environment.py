@@ -1,0 +1,463 @@
+"""The CEL environment of Kubernetes on the engine: an expression is checked as the API server does, then made to run.
+
+Checking and running use two environments. The first declares Kubernetes' functions with their true types, among them
+opaque ones (`Quantity`), which the engine cannot compute with. The second runs the checked expression with mappings in
+their place. In between, a few nodes are put in other terms (`_Rewriter`): what a callback cannot give, and the
+variables of a policy, which become lazy bindings, so that an expression computes each one at most once and only when
+it is reached, as in the API server. This module runs in the worker only (`cel_worker`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+
+from cel_expr_python import cel
+
+from gitgate.policy.cel_library import FUNCTIONS, INTERNAL, STANDARD_STRING, TIMES, Function, Type, introduced
+from gitgate.policy.cel_literals import literal_errors
+from gitgate.policy.checked_expression import CheckedExpression, Node
+
+_ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): ([^\n]*)")
+_EXTENSIONS = [
+    {"name": "strings", "version": 2},
+    {"name": "optional"},
+    {"name": "sets"},
+    {"name": "two-var-comprehensions"},
+]
+_NUMBERS = (cel.Type.INT, cel.Type.UINT, cel.Type.DOUBLE)
+_PLAIN = (cel.Type.BOOL, cel.Type.STRING, cel.Type.DYN, cel.Type.DURATION, cel.Type.TIMESTAMP)
+_STANDARD = {kind.name().lower(): kind for kind in (*_NUMBERS, *_PLAIN)}
+_OPAQUE = cel.Type.Map(cel.Type.DYN, cel.Type.DYN)
+_TIMES = {b"\x28\x02": "timestamp", b"\x28\x03": "duration"}
+"""Types, as checked expressions encode them."""
+_MAP_INSERT = "cel.@mapInsert"
+LONGEST_EXPRESSION = 100_000
+"""Characters."""
+
+
+class CompileError(Exception):
+    """An expression that Kubernetes would not take: message, line and column, both from 1, in the expression."""
+
+    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """An expression that can run.
+
+    Attributes:
+        program: The engine's.
+        kind: Name of the type that it gives: `bool`, `string`, `dyn`.
+        since: The first Kubernetes version that has everything in it, and what that is; None for any version.
+    """
+
+    program: Any
+    kind: str
+    since: tuple[str, str] | None
+
+
+@dataclass(slots=True)
+class Variable:
+    """A variable of a policy, checked; its own variables are not yet bound."""
+
+    name: str
+    checked: CheckedExpression
+    kind: Any
+    since: tuple[str, str] | None
+    uses: frozenset[str]
+
+
+class Environment:
+    """Compiles expressions over some names, and the variables that a policy declares one after the other."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = dict.fromkeys(names, cel.Type.DYN)
+        self._variables: dict[str, Variable] = {}
+        self.used: set[str] = set()
+
+    def declare(self, name: str, text: str) -> tuple[str, str] | None:
+        """Declare a variable; later expressions may use it as `variables.NAME`.
+
+        Returns:
+            See `Compiled.since`.
+
+        Raises:
+            CompileError: Its expression is not valid; expressions that use it are not, either.
+        """
+        checked, kind, since, uses = self._check(text)
+        self._variables[name] = Variable(name, checked, kind, since, uses)
+        return since
+
+    def compile(self, text: str) -> Compiled:
+        """Check an expression and make it run.
+
+        Raises:
+            CompileError: It is not valid.
+        """
+        checked, kind, since, uses = self._check(text)
+        bound = _Rewriter(self._variables).bind(checked, uses)
+        try:
+            program = _runner().deserialize(bound.encode())
+        except RuntimeError as error:
+            raise CompileError(f"the CEL engine cannot run it: {_first_line(error)}") from error
+        return Compiled(program, kind.name().lower(), since)
+
+    def _check(self, text: str) -> tuple[CheckedExpression, Any, tuple[str, str] | None, frozenset[str]]:
+        if len(text) > LONGEST_EXPRESSION or "\0" in text or not text.strip():
+            raise CompileError("the expression is empty, too long, or contains a NUL character")
+        variables = {f"variables.{variable.name}": variable.kind for variable in self._variables.values()}
+        # The engine mistakes a declared optional type for another one; `dyn` takes the same members.
+        safe = {name: kind if "optional" not in kind.name() else cel.Type.DYN for name, kind in variables.items()}
+        try:
+            expression = _cached_checker({**self._names, **safe}).compile(text)
+            checked = CheckedExpression.decode(expression.serialize())
+        except (RuntimeError, UnicodeError, RecursionError) as error:
+            raise _compile_error(error) from error
+        for message, node in literal_errors(checked, _accepts):
+            line, column = _place(text, checked.positions.get(node, 0))
+            raise CompileError(message, line, column)
+        self.used.update(name for name, _ in checked.references.values() if name in self._names)
+        uses = frozenset(
+            name.removeprefix("variables.") for name, _ in checked.references.values() if name.startswith("variables.")
+        )
+        return checked, expression.return_type(), _since(checked), uses
+
+    @staticmethod
+    def activation(data: Mapping[str, Any]) -> Any:
+        """What the names stand for; shared by all expressions of one object."""
+        return _runner().Activation(data)
+
+
+class _Rewriter:
+    """Puts a checked expression in terms that the engine can run."""
+
+    def __init__(self, variables: Mapping[str, Variable]) -> None:
+        self._variables = variables
+        self._ids = count(1)
+
+    def bind(self, checked: CheckedExpression, uses: frozenset[str]) -> CheckedExpression:
+        """The expression inside lazy bindings of the variables that it uses, directly or not."""
+        result = CheckedExpression(Node(0, "constant"), {}, {}, {})
+        needed: set[str] = set()
+        pending = list(uses)
+        while pending:
+            name = pending.pop()
+            if name not in needed:
+                needed.add(name)
+                pending.extend(self._variables[name].uses)
+        root = self._copy(checked.root, checked, result)
+        for name in reversed(list(self._variables)):
+            if name in needed:
+                variable = self._variables[name].checked
+                root = self._binding(name, self._copy(variable.root, variable, result), root)
+        result.root = root
+        return result
+
+    def _binding(self, name: str, value: Node, body: Node) -> Node:
+        """What the macro `cel.bind` makes; the engine knows it by its shape and computes the value when it is read."""
+        return Node(
+            next(self._ids),
+            "comprehension",
+            name="#unused",
+            accumulator=_bound(name),
+            children=[
+                Node(next(self._ids), "list"),
+                value,
+                Node(next(self._ids), "constant", literal=b"\x10\x00"),
+                Node(next(self._ids), "identifier", name=_bound(name)),
+                body,
+            ],
+        )
+
+    def _copy(self, node: Node, source: CheckedExpression, result: CheckedExpression) -> Node:
+        number = next(self._ids)
+        name, overloads = source.references.get(node.id, ("", ()))
+        if node.id in source.types:
+            result.types[number] = source.types[node.id]
+        if name.startswith("variables."):
+            return Node(number, "identifier", name=_bound(name.removeprefix("variables.")))
+        entries = [(next(self._ids), key, optional) for _, key, optional in node.entries]
+        children = [self._copy(child, source, result) for child in node.children]
+        copy = replace(node, id=number, children=children, entries=entries)
+        if node.kind == "call":
+            replaced = self._replace(copy, overloads, source.types.get(node.id, b""))
+            if replaced is not None:
+                result.types.pop(number, None)
+                return replaced
+        if name or overloads:
+            result.references[number] = (name, overloads)
+        return copy
+
+    def _replace(  # noqa: PLR0911 - one for each kind of call
+        self, call: Node, overloads: tuple[str, ...], kind: bytes
+    ) -> Node | None:
+        """What stands in for a call that cannot run as it is; None for all others."""
+        arguments = call.children
+        if call.name == _MAP_INSERT:
+            return self._call("gitgateMapInsert", arguments)
+        overload = overloads[0] if overloads else ""
+        if kind in _TIMES and overload.startswith("k8s_") and call.name in TIMES:
+            return self._call(f"gitgate_{_TIMES[kind]}_{call.name}", arguments)
+        if overload.startswith("k8s_validate_"):
+            return self._optional(self._call("gitgateValidate", arguments))
+        if overload.startswith("k8s_format.named_"):
+            return self._optional(self._call("gitgateFormat", arguments[-1:]))
+        if overload.startswith("k8s_find_"):
+            return self._call("gitgateFind", arguments)
+        if overload.startswith("k8s_findAll_"):
+            return self._call("gitgateFindAll", arguments)
+        return None
+
+    def _call(self, name: str, arguments: list[Node]) -> Node:
+        return Node(next(self._ids), "call", name=name, children=arguments)
+
+    def _optional(self, value: Node) -> Node:
+        """`optional.ofNonZeroValue(value)`."""
+        return Node(next(self._ids), "call", name="optional.ofNonZeroValue", children=[value])
+
+
+def _bound(name: str) -> str:
+    """What a variable is called inside; no expression can spell it."""
+    return f"@variables.{name}"
+
+
+_CHECKERS: dict[tuple[tuple[str, str], ...], Any] = {}
+
+
+def _cached_checker(names: Mapping[str, Any]) -> Any:
+    """Making an environment costs as much as checking ten expressions, and many policies have the same names."""
+    key = tuple(sorted((name, kind.name()) for name, kind in names.items()))
+    if key not in _CHECKERS:
+        _CHECKERS[key] = _checker(names)
+    return _CHECKERS[key]
+
+
+def _checker(names: Mapping[str, Any]) -> Any:
+    declared: dict[str, list[Function]] = {}
+    for function in (*STANDARD_STRING, *FUNCTIONS):
+        if not function.merged:
+            declared.setdefault(function.name, []).append(function)
+    config = {
+        "name": "kubernetes",
+        "stdlib": {"exclude_functions": [{"name": "string"}]},
+        "extensions": _EXTENSIONS,
+        "functions": [
+            {"name": name, "overloads": [_declaration(function) for function in functions]}
+            for name, functions in declared.items()
+        ],
+    }
+    merged: dict[str, list[Any]] = {}
+    for function in FUNCTIONS:
+        if function.merged:
+            merged.setdefault(function.name, []).append(_overload(function, run=None))
+    for name in ("_<_", "_<=_", "_>_", "_>=_"):
+        # CrossTypeNumericComparisons, on since Kubernetes 1.28; the engine compares so anyway once it runs.
+        merged[name] = [
+            cel.Overload(
+                id=f"cross_{name}_{left.name()}_{right.name()}".lower(),
+                parameters=[left, right], return_type=cel.Type.BOOL, is_member=False,
+            )
+            for left in _NUMBERS for right in _NUMBERS if left != right
+        ]  # fmt: skip
+    extension = cel.CelExtension("merged", [cel.FunctionDecl(name, overloads) for name, overloads in merged.items()])
+    return cel.NewEnv(
+        config=cel.NewEnvConfigFromYaml(json.dumps(config)), variables=dict(names), extensions=[extension]
+    )
+
+
+def _declaration(function: Function) -> dict[str, Any]:
+    parameters = [_described(parameter) for parameter in function.parameters]
+    overload: dict[str, Any] = {"id": function.id, "return": _described(function.result)}
+    if function.member:
+        overload["target"], parameters = parameters[0], parameters[1:]
+    return {**overload, "args": parameters}
+
+
+def _described(kind: Type) -> dict[str, Any]:
+    if kind[0] == "param":
+        return {"type_name": kind[1], "is_type_param": True}
+    described: dict[str, Any] = {"type_name": kind[0]}
+    if len(kind) > 1:
+        described["params"] = [_described(part) for part in kind[1:]]
+    return described
+
+
+def _overload(function: Function, *, run: Any) -> Any:
+    result = function.result
+    return cel.Overload(
+        id=function.id,
+        parameters=[_running_type(parameter, opaque=run is not None) for parameter in function.parameters],
+        return_type=_running_type(result, opaque=run is not None),
+        is_member=function.member,
+        **({"impl": run} if run is not None else {}),
+    )
+
+
+def _running_type(kind: Type, *, opaque: bool) -> Any:
+    if kind[0] in _STANDARD:
+        return _STANDARD[kind[0]]
+    if kind[0] == "list":
+        return cel.Type.List(_running_type(kind[1], opaque=opaque))
+    if kind[0] == "param":
+        return cel.Type.DYN
+    if kind[0] == "map" or opaque:
+        return _OPAQUE
+    return cel.Type.AbstractType(kind[0])
+
+
+_RUNNER: list[Any] = []
+
+
+def _runner() -> Any:
+    """The environment that expressions run in; it knows no names, as checked expressions need none declared."""
+    if not _RUNNER:
+        functions: dict[str, dict[tuple[Any, ...], Any]] = {}
+        for function in (*FUNCTIONS, *INTERNAL):
+            if function.run is None:
+                continue
+            # The engine tells overloads apart by the kind of their arguments: all opaque types are one.
+            kinds = (function.member, *(_running_type(part, opaque=True).name() for part in function.parameters))
+            functions.setdefault(function.name, {}).setdefault(kinds, _overload(function, run=function.run))
+        declarations = [cel.FunctionDecl(name, list(overloads.values())) for name, overloads in functions.items()]
+        declarations += _regular_expressions()
+        config = {"name": "running", "extensions": _EXTENSIONS}
+        _RUNNER.append(
+            cel.NewEnv(
+                config=cel.NewEnvConfigFromYaml(json.dumps(config)),
+                extensions=[cel.CelExtension("kubernetes", declarations)],
+            )
+        )
+    return _RUNNER[0]
+
+
+def _regular_expressions() -> list[Any]:
+    """`find` and `findAll` on the engine's own RE2; a Python pattern could be made to run for ever."""
+    text, count_type = cel.Type.STRING, cel.Type.INT
+    config = {"name": "regex", "extensions": [{"name": "optional"}, {"name": "regex"}]}
+    environment = cel.NewEnv(
+        config=cel.NewEnvConfigFromYaml(json.dumps(config)), variables={"text": text, "pattern": text}
+    )
+    extract = environment.compile("regex.extractAll(text, pattern)")
+
+    def find_all(target: str, pattern: str) -> list[str]:
+        result = extract.eval(environment.Activation({"text": target, "pattern": _without_groups(pattern)}))
+        if result.type() == cel.Type.ERROR:
+            raise ValueError(_first_line(result.plain_value()))
+        found: list[str] = result.plain_value()
+        return found
+
+    def find_some(target: str, pattern: str, limit: int) -> list[str]:
+        return find_all(target, pattern)[: limit if limit >= 0 else None]
+
+    def find(target: str, pattern: str) -> str:
+        return next(iter(find_all(target, pattern)), "")
+
+    strings = cel.Type.List(text)
+    both = [text, text]
+    return [
+        cel.FunctionDecl(
+            "gitgateFind",
+            [cel.Overload(id="find", parameters=both, return_type=text, is_member=False, impl=find)],
+        ),
+        cel.FunctionDecl(
+            "gitgateFindAll",
+            [
+                cel.Overload(id="find_all", parameters=both, return_type=strings, is_member=False, impl=find_all),
+                cel.Overload(
+                    id="find_some", parameters=[*both, count_type], return_type=strings, is_member=False, impl=find_some
+                ),
+            ],
+        ),
+    ]
+
+
+_TOKEN = re.compile(r"\\Q.*?(?:\\E|\Z)|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]|\(\?P?<\w+>|\((?!\?)|.", re.DOTALL)
+
+
+def _without_groups(pattern: str) -> str:
+    """The pattern with groups that capture nothing: Go's `FindString` gives the whole match."""
+    return "".join(
+        "(?:" if part == "(" or part.startswith(("(?P<", "(?<")) else part for part in _TOKEN.findall(pattern)
+    )
+
+
+def _accepts(function: str, literal: str) -> str | None:
+    """Why the engine does not take a literal pattern, duration or timestamp; None when it does."""
+    programs = {
+        "matches": "''.matches(literal)",
+        "duration": "duration(literal)",
+        "timestamp": "timestamp(literal)",
+    }
+    if function not in _LITERALS:
+        environment = cel.NewEnv(variables={"literal": cel.Type.STRING})
+        _LITERALS[function] = environment.compile(programs[function])
+    result = _LITERALS[function].eval(data={"literal": literal})
+    return _first_line(result.plain_value()) if result.type() == cel.Type.ERROR else None
+
+
+_LITERALS: dict[str, Any] = {}
+
+
+def _since(checked: CheckedExpression) -> tuple[str, str] | None:
+    latest: tuple[str, str] | None = None
+    names = {node.id: node.name for node in checked.root.walk() if node.kind == "call"}
+    for node, (_, overloads) in checked.references.items():
+        for overload in overloads:
+            if overload in {"list_index_optional", "optional_list_index_int"}:
+                continue
+            latest = _later(latest, (introduced(overload), names.get(node, overload)))
+    for part in checked.root.walk():
+        if part.kind == "comprehension" and part.second:
+            latest = _later(latest, ("1.32", "a comprehension with two variables"))
+        if part.kind == "call" and part.name in {"_?._", "_[?_]"}:
+            latest = _later(latest, ("1.28", "an optional field selection"))
+    return latest if latest is not None and latest[0] != "1.0" else None
+
+
+def _later(left: tuple[str, str] | None, right: tuple[str, str] | None) -> tuple[str, str] | None:
+    if left is None or right is None:
+        return left or right
+    return left if _number(left[0]) >= _number(right[0]) else right
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def result_value(result: Any) -> tuple[Any, str | None]:
+    """What an evaluation gave, as a plain value or as an error's message."""
+    kind = result.type()
+    if kind in (cel.Type.BOOL, cel.Type.STRING):
+        return result.plain_value(), None
+    if kind == cel.Type.ERROR:
+        return None, _first_line(result.plain_value())
+    if kind == cel.Type.NULL:
+        return None, None
+    if kind == cel.Type.UNKNOWN:
+        return None, "no such key"
+    return None, f"gives {kind.name().lower()}"
+
+
+def _compile_error(error: Exception) -> CompileError:
+    match = _ERROR.search(str(error))
+    if match is None:
+        return CompileError(f"the CEL engine does not take it: {_first_line(error)}")
+    return CompileError(match[3].replace(" (in container '')", ""), int(match[1]), int(match[2]))
+
+
+def _place(text: str, offset: int) -> tuple[int, int]:
+    before = text[:offset]
+    return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
+
+
+def _first_line(error: object) -> str:
+    text = str(error).split("\n", 1)[0]
+    return re.sub(r"^[A-Z_]+: ", "", text)[:300]

@@ -1,0 +1,203 @@
+"""The process that evaluates CEL: reads requests, answers them, and is killed rather than trusted.
+
+Expressions and data come from a pull request, and the engine is native code without limits of its own on time and
+memory. So it runs here, under limits that the kernel holds, and `cel.Engine` deals with its death. A message is four
+bytes of length and that much JSON. `python -I -m gitgate.policy.cel_worker` starts it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import sys
+from typing import Any
+
+from gitgate.policy.cel_environment import CompileError, Environment, result_value
+
+MEMORY_LIMIT = 1 << 30
+"""Bytes of address space."""
+CPU_LIMIT = 600
+"""Seconds for the life of the process; one request has `REQUEST_SECONDS`."""
+REQUEST_SECONDS = 0.3
+"""CPU seconds for one compilation, and for one object with all its programs."""
+_HEADER = 4
+
+
+def main() -> None:
+    """Answer requests until standard input ends."""
+    _limit()
+    source, sink = os.fdopen(0, "rb"), os.fdopen(1, "wb", buffering=0)
+    worker = _Worker()
+    while header := source.read(_HEADER):
+        request = json.loads(source.read(int.from_bytes(header, "big")))
+        for answer in worker.answers(request):
+            data = json.dumps(answer, separators=(",", ":")).encode()
+            sink.write(len(data).to_bytes(_HEADER, "big") + data)
+
+
+def _limit() -> None:
+    limits = (
+        (resource.RLIMIT_AS, MEMORY_LIMIT),
+        (resource.RLIMIT_CPU, CPU_LIMIT),
+        (resource.RLIMIT_CORE, 0),
+        # The engine writes complaints to standard error, which is a file.
+        (resource.RLIMIT_FSIZE, 1 << 20),
+    )
+    for kind, value in limits:
+        # macOS knows RLIMIT_AS and does not hold it; the timers below work everywhere.
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(kind, (value, value))
+    _protect_none()
+
+
+def _protect_none() -> None:
+    """Give None more references than the engine can lose.
+
+    The engine gives one away for each null that it converts. From Python 3.12 on None is never freed; before, the
+    process aborts after some thousands of them.
+    """
+    if sys.version_info < (3, 12) and sys.implementation.name == "cpython":
+        import ctypes  # noqa: PLC0415 - only old versions need it
+
+        ctypes.c_ssize_t.from_address(id(None)).value += 1 << 40
+
+
+class _Worker:
+    def __init__(self) -> None:
+        self._programs: dict[int, _Program] = {}
+
+    def answers(self, request: dict[str, Any]) -> Any:
+        if "compile" in request:
+            _arm()
+            yield self._compile(request["compile"])
+            _disarm()
+        else:
+            values = request["values"]
+            for bindings, programs in request["items"]:
+                _arm()
+                activation = Environment.activation({name: values[index] for name, index in bindings.items()})
+                yield [self._programs[number].run(activation) for number in programs]
+                _disarm()
+            yield resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    def _compile(self, source: dict[str, Any]) -> dict[str, Any]:
+        environment = Environment(source["names"])
+        problems: list[list[Any]] = []
+        sinces: list[list[Any]] = []
+
+        def attempt(part: str, index: int, text: str, kinds: list[str]) -> Any:
+            try:
+                compiled = environment.compile(text)
+                if kinds and compiled.kind not in kinds:
+                    # Source: k8s.io/apiserver/pkg/admission/plugin/cel/compile.go, CompileCELExpression
+                    raise CompileError(f"must evaluate to {' or '.join(kinds)} but gives {compiled.kind}")  # noqa: TRY301
+            except CompileError as error:
+                problems.append([part, index, str(error), error.line, error.column])
+                return None
+            if compiled.since is not None:
+                sinces.append([part, index, *compiled.since])
+            return compiled.program
+
+        for index, (name, text) in enumerate(source["variables"]):
+            try:
+                since = environment.declare(name, text)
+            except CompileError as error:
+                problems.append(["variables", index, str(error), error.line, error.column])
+            else:
+                if since is not None:
+                    sinces.append(["variables", index, *since])
+        boolean = source["boolean"]
+        self._programs[source["id"]] = _Program(
+            [attempt("matchConditions", index, text, ["bool"]) for index, text in enumerate(source["conditions"])],
+            [
+                (
+                    attempt("validations", index, text, boolean),
+                    None if message is None else attempt("messages", index, message, ["string"]),
+                )
+                for index, (text, message) in enumerate(source["validations"])
+            ],
+            [
+                attempt("auditAnnotations", index, text, ["string", "null"])
+                for index, text in enumerate(source["annotations"])
+            ],
+        )
+        return {"problems": problems, "since": sinces, "uses": sorted(environment.used)}
+
+
+class _Program:
+    """What one policy asks of one object, in the order in which the API server asks.
+
+    Source: k8s.io/apiserver/pkg/admission/plugin/policy/validating/validator.go and
+    k8s.io/apiserver/pkg/admission/plugin/webhook/matchconditions/matcher.go.
+    """
+
+    def __init__(self, conditions: list[Any], validations: list[tuple[Any, Any]], annotations: list[Any]) -> None:
+        self._conditions = conditions
+        self._validations = validations
+        self._annotations = annotations
+
+    def run(self, activation: Any) -> Any:
+        """0: all is well. 1: it does not apply. A text: a limit of the engine. Else lists of what is not well."""
+        try:
+            return self._run(activation)
+        except (RuntimeError, MemoryError) as error:
+            return f"{error}".split("\n", 1)[0][:300] or "out of memory"
+
+    def _run(self, activation: Any) -> Any:
+        if self._conditions:
+            verdict = self._match(activation)
+            if verdict is not None:
+                return verdict
+        errors: list[list[Any]] = []
+        denials: list[list[Any]] = []
+        for index, (program, message) in enumerate(self._validations):
+            value, error = result_value(program.eval(activation))
+            if value is True:
+                continue
+            if error is not None or value is not False:
+                errors.append(["validations", index, error or "did not evaluate to a bool"])
+            else:
+                denials.append([index, None if message is None else _message(message, activation)])
+        annotations = []
+        for index, program in enumerate(self._annotations):
+            value, error = result_value(program.eval(activation))
+            if error is not None:
+                errors.append(["auditAnnotations", index, error])
+            elif isinstance(value, str):
+                annotations.append([index, value])
+        if not (errors or denials or annotations):
+            return 0
+        return {"errors": errors, "denials": denials, "annotations": annotations}
+
+    def _match(self, activation: Any) -> Any:
+        errors = []
+        for index, program in enumerate(self._conditions):
+            value, error = result_value(program.eval(activation))
+            if value is False and error is None:
+                return 1
+            if value is not True:
+                errors.append(["matchConditions", index, error or "did not evaluate to a bool"])
+        return {"errors": errors, "denials": [], "annotations": []} if errors else None
+
+
+def _message(program: Any, activation: Any) -> str | None:
+    """What a messageExpression says; None where it says nothing that can be shown."""
+    value, error = result_value(program.eval(activation))
+    if error is not None or not isinstance(value, str) or not value.strip() or "\n" in value:
+        return None
+    return value[:1024]
+
+
+def _arm() -> None:
+    signal.setitimer(signal.ITIMER_PROF, REQUEST_SECONDS)
+
+
+def _disarm() -> None:
+    signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,296 @@
+"""`evaluate`: policies over requests, as the API server would judge them; answers with what does not hold.
+
+Source: k8s.io/apiserver/pkg/admission/plugin/policy/validating/dispatcher.go and validator.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from gitgate.location import FieldPath
+from gitgate.policy.cel import Engine, Item, Outcome, Program
+from gitgate.policy.definition import Action, Binding, Policy
+from gitgate.policy.matching import Target, labels_of, matches_object, matches_target, selects
+from gitgate.resource import Resource
+
+NAME_LABEL = "kubernetes.io/metadata.name"
+"""The label that the API server gives every Namespace."""
+DEFAULT_NAMESPACE = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who is taken to make the requests: the agent."""
+
+    name: str = "system:serviceaccount:gitops:agent"
+    groups: tuple[str, ...] = ("system:serviceaccounts", "system:serviceaccounts:gitops", "system:authenticated")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One admission request that the merge would lead to.
+
+    Attributes:
+        target: What rules look at.
+        kind: Of the object.
+        name: Of the object; empty for one that is named by the server.
+        namespace: Empty for a cluster-scoped object.
+        new: The object; None for a DELETE.
+        old: The object as it was; None for a CREATE.
+        resource: What findings name: the object itself, or the workload that would make this pod.
+        field: Where in `resource` the object is.
+    """
+
+    target: Target
+    kind: str
+    name: str
+    namespace: str
+    new: Mapping[str, Any] | None
+    old: Mapping[str, Any] | None
+    resource: Resource
+    field: FieldPath = ()
+
+
+class Code(StrEnum):
+    """What can be said of a policy and a request."""
+
+    DENIED = "denied"
+    ERROR = "evaluation-error"
+    LIMIT = "limit"
+    MISSING_PARAMETERS = "missing-params"
+    AUDIT = "audit-annotation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Something that a policy says of a request.
+
+    Attributes:
+        action: What the API server would do; None where nothing but gitgate speaks.
+        message: One sentence.
+        part: Which expression it is about, as in `cel.CompileProblem`; empty when it is none.
+    """
+
+    code: Code
+    policy: Policy
+    binding: Binding
+    request: Request
+    action: Action | None
+    message: str
+    part: str = ""
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A policy that can run, with one of its bindings."""
+
+    policy: Policy
+    binding: Binding
+    program: Program
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What requests are judged among.
+
+    Attributes:
+        namespaces: Namespace objects of the tree, by name.
+        parameters: Objects that params are looked up in.
+        user: Who asks.
+        earlier: Namespaces as the base has them: a change cannot leave a policy's reach by relabelling a Namespace.
+        absent: Namespaces that a selector was asked about although the tree does not have them; grows.
+    """
+
+    namespaces: Mapping[str, Mapping[str, Any]]
+    parameters: Sequence[Resource]
+    user: User = field(default_factory=User)
+    earlier: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
+    _known: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def namespace(self, name: str) -> Mapping[str, Any]:
+        """The Namespace as the cluster would have it: with its name as a label, and there even if the tree has none."""
+        if name not in self._known:
+            data = self.namespaces.get(name, {"apiVersion": "v1", "kind": "Namespace"})
+            metadata = data.get("metadata")
+            metadata = metadata if isinstance(metadata, Mapping) else {}
+            self._known[name] = {
+                **data,
+                "metadata": {**metadata, "name": name, "labels": {**labels_of(data), NAME_LABEL: name}},
+            }
+        return self._known[name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Programs that share one item: they see the same names."""
+
+    request: Request
+    bounds: tuple[Bound, ...]
+
+
+def evaluate(
+    engine: Engine, bounds: Sequence[Bound], requests: Iterable[Request], surroundings: Surroundings
+) -> Iterator[Answer]:
+    """Judge requests, in order.
+
+    Raises:
+        ToolError: The engine cannot be started.
+    """
+    candidates: dict[Target, tuple[Bound, ...]] = {}
+    questions: list[_Question] = []
+    answers: list[Answer] = []
+
+    def items() -> Iterator[Item]:
+        for request in requests:
+            if request.target not in candidates:
+                candidates[request.target] = tuple(bound for bound in bounds if _concerns(bound, request.target))
+            concerned = candidates[request.target]
+            if not concerned:
+                continue
+            meant = _meant(concerned, request, surroundings)
+            for bindings, chosen in _with_parameters(meant, request, surroundings, answers):
+                questions.append(_Question(request, chosen))
+                yield Item(bindings, [bound.program.number for bound in chosen])
+
+    for position, outcomes in enumerate(engine.evaluate(items())):
+        question = questions[position]
+        for bound, outcome in zip(question.bounds, outcomes, strict=True):
+            if outcome.limit is not None or outcome.denials or outcome.errors or outcome.annotations:
+                answers += _read(outcome, bound, question.request)
+    yield from answers
+
+
+def _concerns(bound: Bound, target: Target) -> bool:
+    match = bound.binding.match
+    return matches_target(bound.policy.match, target, unrestricted=False) and (
+        match is None or matches_target(match, target, unrestricted=True)
+    )
+
+
+def _meant(concerned: Iterable[Bound], request: Request, surroundings: Surroundings) -> list[Bound]:
+    """The bounds whose names and selectors mean this object."""
+    labels = [labels_of(data) for data in (request.new, request.old) if data is not None]
+    target = request.target
+    namespace_labels: list[Mapping[str, str]] = []
+    if target.namespaced:
+        namespace_labels.append(labels_of(surroundings.namespace(request.namespace)))
+        if request.namespace in surroundings.earlier:
+            earlier = labels_of(surroundings.earlier[request.namespace])
+            namespace_labels.append({**earlier, NAME_LABEL: request.namespace})
+    elif (target.group, target.plural) == ("", "namespaces"):
+        namespace_labels += [{**candidate, NAME_LABEL: request.name} for candidate in labels]
+    facts = {"name": request.name, "labels": labels, "namespace_labels": namespace_labels}
+    meant = []
+    for bound in concerned:
+        matches = [match for match in (bound.policy.match, bound.binding.match) if match is not None]
+        selective = any(match.namespaces.labels or match.namespaces.expressions for match in matches)
+        if selective and target.namespaced and request.namespace not in surroundings.namespaces:
+            surroundings.absent.add(request.namespace)
+        if all(matches_object(match, target, facts) for match in matches):
+            meant.append(bound)
+    return meant
+
+
+def _with_parameters(
+    meant: Sequence[Bound], request: Request, surroundings: Surroundings, answers: list[Answer]
+) -> Iterator[tuple[dict[str, Any], tuple[Bound, ...]]]:
+    """What the names stand for, and the policies that ask with these params."""
+    plain = tuple(bound for bound in meant if bound.policy.param_kind is None)
+    names = _names(request, surroundings)
+    if plain:
+        yield names, plain
+    for bound in meant:
+        if bound.policy.param_kind is None:
+            continue
+        reference = bound.binding.parameters
+        if reference is None:
+            yield {**names, "params": None}, (bound,)
+            continue
+        found = list(_parameters(bound, request, surroundings.parameters))
+        for data in found:
+            yield {**names, "params": data}, (bound,)
+        if not found and reference.denies_absence:
+            answers.append(
+                Answer(
+                    code=Code.MISSING_PARAMETERS,
+                    policy=bound.policy,
+                    binding=bound.binding,
+                    request=request,
+                    action=_strictest(bound.binding) if bound.policy.fails else None,
+                    message=f"the params that binding {bound.binding.name} names are not in the tree",
+                )
+            )
+
+
+def _names(request: Request, surroundings: Surroundings) -> dict[str, Any]:
+    group, version, plural = request.target.group, request.target.version, request.target.plural
+    kind = {"group": group, "version": version, "kind": request.kind}
+    resource = {"group": group, "version": version, "resource": plural}
+    user = surroundings.user
+    described: dict[str, Any] = {
+        "kind": kind,
+        "resource": resource,
+        "requestKind": kind,
+        "requestResource": resource,
+        "name": request.name,
+        "operation": request.target.operation,
+        "userInfo": {"username": user.name, "groups": list(user.groups)},
+        "dryRun": False,
+    }
+    if request.namespace:
+        described["namespace"] = request.namespace
+    return {
+        "object": request.new,
+        "oldObject": request.old,
+        "request": described,
+        "namespaceObject": surroundings.namespace(request.namespace) if request.namespace else None,
+    }
+
+
+def _parameters(bound: Bound, request: Request, resources: Sequence[Resource]) -> Iterator[Mapping[str, Any]]:
+    reference, kind = bound.binding.parameters, bound.policy.param_kind
+    if reference is None or kind is None:
+        return
+    for resource in resources:
+        if (resource.id.api_version, resource.id.kind) != kind:
+            continue
+        namespace = resource.id.namespace
+        if namespace and namespace != (reference.namespace or request.namespace or DEFAULT_NAMESPACE):
+            continue
+        if reference.name is not None and resource.id.name != reference.name:
+            continue
+        if reference.selector is not None and not selects(reference.selector, labels_of(resource.data)):
+            continue
+        yield resource.data
+
+
+def _read(outcome: Outcome, bound: Bound, request: Request) -> Iterator[Answer]:
+    policy, binding = bound.policy, bound.binding
+
+    def answer(code: Code, action: Action | None, message: str, part: str = "", index: int = 0) -> Answer:
+        return Answer(
+            code=code, policy=policy, binding=binding, request=request, action=action, message=message, part=part,
+            index=index,
+        )  # fmt: skip
+
+    if outcome.limit is not None:
+        yield answer(Code.LIMIT, None, f"it {outcome.limit}" if not outcome.limit.startswith("the ") else outcome.limit)
+        return
+    action = _strictest(binding)
+    for error in outcome.errors:
+        yield answer(Code.ERROR, action if policy.fails else None, error.message, error.part, error.index)
+    for index, message in outcome.denials:
+        validation = policy.validations[index]
+        words = message or validation.message or f"failed expression: {' '.join(validation.expression.split())}"
+        yield answer(Code.DENIED, action, words, "validations", index)
+    for index, value in outcome.annotations:
+        yield answer(Code.AUDIT, None, f"{policy.annotations[index][0]}: {value}", "auditAnnotations", index)
+
+
+def _strictest(binding: Binding) -> Action:
+    return next(action for action in Action if action in binding.actions)
