@@ -9,7 +9,7 @@ findings along, to a place where it was not before.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from gitgate.finding import Finding, State
@@ -19,7 +19,7 @@ from gitgate.resource import Origin, ResourceId
 _Identity = tuple[str, str, str, str]
 
 
-def compare(findings: Iterable[Finding], baseline: Iterable[Finding], proposal: Proposal) -> tuple[Finding, ...]:
+def compare(findings: Iterable[Finding], baseline: Sequence[Finding], proposal: Proposal) -> tuple[Finding, ...]:
     """Give each finding its state, counted: a second one of a kind is new.
 
     Args:
@@ -31,31 +31,30 @@ def compare(findings: Iterable[Finding], baseline: Iterable[Finding], proposal: 
         The findings in their order, then those of the base that are no more, as fixed.
     """
     before, after = _present(proposal.before), _present(proposal.after)
-    old = tuple(baseline)
-    in_place = Counter((finding.fingerprint, _place_of(finding)) for finding in old)
-    moved = Counter(finding.fingerprint for finding in old if finding.resource and _key(finding) not in after)
+    left = Counter((finding.fingerprint, _place_of(finding)) for finding in baseline)
     compared: list[Finding] = []
-    covered: Counter[str] = Counter()
     for finding in findings:
         name = (finding.fingerprint, _place_of(finding))
-        state = State.NEW
-        if in_place[name] > 0:
-            in_place[name] -= 1
-            state = State.EXISTING
-        elif moved[finding.fingerprint] > 0 and _key(finding) not in before:
-            moved[finding.fingerprint] -= 1
-            covered[finding.fingerprint] += 1
-            state = State.EXISTING
-        compared.append(replace(finding, state=state))
-    for finding in old:
+        existing = left[name] > 0
+        left[name] -= existing
+        compared.append(replace(finding, state=State.EXISTING if existing else State.NEW))
+    gone: list[Finding] = []
+    for finding in baseline:
         name = (finding.fingerprint, _place_of(finding))
-        if in_place[name] > 0:
-            in_place[name] -= 1
-            if covered[finding.fingerprint] > 0 and _key(finding) not in after:
-                covered[finding.fingerprint] -= 1
-            else:
-                compared.append(replace(finding, state=State.FIXED))
-    return tuple(compared)
+        if left[name] > 0:
+            left[name] -= 1
+            gone.append(replace(finding, state=State.FIXED))
+    moved = Counter(finding.fingerprint for finding in gone if finding.resource and _key(finding) not in after)
+    for index, finding in enumerate(compared):
+        if finding.state is State.NEW and moved[finding.fingerprint] > 0 and _key(finding) not in before:
+            moved[finding.fingerprint] -= 1
+            compared[index] = replace(finding, state=State.EXISTING)
+            gone.remove(_first_moved(gone, finding.fingerprint, after))
+    return (*compared, *gone)
+
+
+def _first_moved(gone: list[Finding], fingerprint: str, after: frozenset[tuple[_Identity, str]]) -> Finding:
+    return next(finding for finding in gone if finding.fingerprint == fingerprint and _key(finding) not in after)
 
 
 def _present(snapshot: Snapshot) -> frozenset[tuple[_Identity, str]]:
