@@ -45,6 +45,11 @@ _OPAQUE = (
     ),
 )
 
+_AGE = re.compile(
+    # The header, line by line; no reader takes the line with the checksum for the end of a document.
+    rb"age-encryption\.org/v1\n(?:-> [^\n]+\n(?:[A-Za-z0-9+/]{64}\n)*[A-Za-z0-9+/]{0,63}\n)+--- [A-Za-z0-9+/]{43}\n"
+)
+
 # Line breaks to some readers, nothing to others, and what no YAML reader takes.
 _FATAL = re.compile("\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 # Invisible, or changes the order in which a reviewer sees the text: bidi controls, zero-width and tag characters.
@@ -79,12 +84,13 @@ def opaque_reason(data: bytes) -> str | None:
     """Why nothing in the file can be judged: it is encrypted as a whole, or binary; None for text."""
     if data.startswith(b"\0GITCRYPT\0"):
         return "encrypted by git-crypt"
-    if data.startswith(b"age-encryption.org/v1\n") and b"\n--- " in data:
+    if _AGE.match(data):
         return "encrypted by age" if not _is_text(data) else None
     for reason, start, form in _OPAQUE:
         if data.startswith(start) and form.match(data):
             return reason
-    if b"\0" in data and not data.startswith(_UTF16_BOMS):
+    # kubectl applies the documents before one that it cannot read, so only a first one can be binary for good.
+    if b"\0" in data.partition(b"\n---")[0] and not data.startswith(_UTF16_BOMS):
         return "binary"
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
@@ -13,11 +13,14 @@ from gitgate.resource import Resource
 from gitgate.settings import Settings, SourceSetting
 from gitgate.sources.documents import DocumentReader
 from gitgate.sources.kustomize_build import KustomizeBuilder
+from gitgate.sources.tree_files import ancestors, parent
 from gitgate.tree import Tree
 from gitgate.yaml_document import YamlProblem
 
 MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 """What kubectl, Argo CD and Flux read when they are given a directory."""
+_OTHER_VALUES = frozenset(("yaml-merge-order", "yaml-split-ambiguous"))
+"""Problems of text in which one agent may find objects or values that were not judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,35 @@ class Memory:
 
     Attributes:
         roots: Directories of kustomizations that were rendered.
-        plain_directories: Directories with files that were judged as they stand.
+        plain_files: Files with objects that were judged as they stand.
+        plain_directories: The directories of these files.
+        plain_trees: Those of them with no kustomization anywhere below: an agent may read all that is below them.
         whole_files: Files of the tree that is being rendered that a kustomization takes as objects, not as patches.
+        data_files: Files of that tree whose bytes a kustomization puts into a ConfigMap or Secret.
     """
 
     roots: set[str] = field(default_factory=set)
+    plain_files: set[str] = field(default_factory=set)
     plain_directories: set[str] = field(default_factory=set)
+    plain_trees: set[str] = field(default_factory=set)
     whole_files: frozenset[str] = frozenset()
+    data_files: frozenset[str] = frozenset()
+
+    def remember_plain(self, files: Iterable[str], kustomizations: Iterable[str]) -> None:
+        """Keep what was judged as it stands for the next rendering.
+
+        Args:
+            files: Files with objects that were.
+            kustomizations: Directories of the tree's kustomizations.
+        """
+        self.plain_files.update(files)
+        self.plain_directories.update(parent(path) for path in self.plain_files)
+        above = {directory for kustomization in kustomizations for directory in ancestors(kustomization)}
+        self.plain_trees.update(self.plain_directories - above)
+
+    def is_plain_tree(self, directory: str) -> bool:
+        """Would an agent that reads a directory of the base with all that is below it read this one?"""
+        return not self.plain_trees.isdisjoint(ancestors(directory))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +135,8 @@ class Source(Protocol):
 def yaml_problem(problem: YamlProblem, path: str, oid: str) -> Problem:
     """A problem of the YAML reader as a problem of the snapshot.
 
-    What could not be read at all counts as new whenever the file changes; the rest is known by its field.
+    What could not be read at all, or is read with other values by every reader, counts as new whenever the file
+    changes; the rest is known by its field.
     """
     place = format_field_path(problem.path)
     return Problem(
@@ -118,5 +144,5 @@ def yaml_problem(problem: YamlProblem, path: str, oid: str) -> Problem:
         message=problem.message,
         location=Location(path, problem.position),
         fix=problem.fix,
-        discriminator=oid if problem.fatal else f"{problem.document}:{place}",
+        discriminator=oid if problem.fatal or problem.code in _OTHER_VALUES else f"{problem.document}:{place}",
     )

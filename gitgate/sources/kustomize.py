@@ -15,6 +15,7 @@ from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Resource
 from gitgate.settings import SourceType
 from gitgate.sources.base import Rendering, SourceContext, yaml_problem
+from gitgate.sources.checkout import is_pointer, pointer_problem
 from gitgate.sources.documents import DocumentReader
 from gitgate.sources.kustomization import ReferenceKind
 from gitgate.sources.kustomize_build import BuildInput, Built, KustomizeBuilder
@@ -52,9 +53,8 @@ class KustomizeSource:
         """See `Source`. Problems of references keep a root from being rendered; nothing of it runs then."""
         del claimed  # the first source
         graph = KustomizeGraph(tree, context.documents)
-        context.memory.whole_files = frozenset(
-            path for node in graph.nodes.values() for path, kind in node.files.items() if kind is ReferenceKind.RESOURCE
-        )
+        context.memory.whole_files = graph.files_of(ReferenceKind.RESOURCE)
+        context.memory.data_files = graph.files_of(ReferenceKind.DATA)
         if not graph.nodes:
             return Rendering(problems=_missing_sources(graph, context))
         return _Run(tree, context, graph).render()
@@ -136,6 +136,9 @@ class _Run:
                 yield replace(problem, discriminator=f"{problem.discriminator} {state}")
 
     def _file_problems(self) -> Iterable[Problem]:
+        for path in sorted({path for closure in self._closures.values() for path in closure.files}):
+            if is_pointer(self._documents.source(self._tree, path)):
+                yield pointer_problem(path, self._documents.state(self._tree, path))
         for path in self._judged_files():
             state = self._documents.state(self._tree, path)
             for problem in self._documents.read(self._tree, path).problems:
@@ -265,7 +268,7 @@ def _roots(graph: KustomizeGraph, context: SourceContext) -> list[str]:
     """Directories that are rendered, sorted: those that settings name, or those that nobody else builds upon.
 
     A directory that was a root in the base stays one: a change that builds upon it does not stop an agent from
-    applying it.
+    applying it, nor does calling it a Component, which kustomize renders as well when it is asked to.
     """
     nodes = graph.nodes
     referenced = graph.referenced()
@@ -275,7 +278,6 @@ def _roots(graph: KustomizeGraph, context: SourceContext) -> list[str]:
         if not node.kustomization.component and directory not in referenced and not _excluded(node, context)
     ]
     roots = {directory for directory in context.memory.roots if directory in nodes}
-    roots = {directory for directory in roots if not nodes[directory].kustomization.component}
     if not context.sources:
         return sorted(roots.union(candidates, _unreachable(graph, candidates)))
     for source in context.sources:

@@ -101,6 +101,10 @@ class KustomizeGraph:
         """Directories that another kustomization builds upon."""
         return frozenset(target for node in self.nodes.values() for target in node.targets if target != node.directory)
 
+    def files_of(self, kind: ReferenceKind) -> frozenset[str]:
+        """Every file that some kustomization takes as that."""
+        return frozenset(path for node in self.nodes.values() for path, own in node.files.items() if own is kind)
+
     def closure(self, root: str) -> Closure:
         """Everything that rendering this root reads."""
         seen = {root}

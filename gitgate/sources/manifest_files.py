@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
@@ -17,7 +18,13 @@ from gitgate.sources.tree_files import inside, parent
 from gitgate.tree import Tree
 
 RULEBOOK = ".gitgate/"
-"""gitgate's own files; CustomResourceDefinitions in there are schemas, not objects to apply."""
+"""gitgate's own files."""
+_JUDGING_KINDS = frozenset((
+    ("apiextensions.k8s.io", "CustomResourceDefinition"),
+    ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
+    ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
+))  # fmt: skip
+"""Kinds that belong among gitgate's own files: there they are schemas and policies, not objects to apply."""
 
 QUIET_PATHS = (
     ".github/", ".circleci/", ".travis.yml", ".gitlab-ci.yml", "appveyor.yml", ".drone.yml", "cloudbuild.yaml",
@@ -68,7 +75,9 @@ class FileMode(Enum):
     LENIENT = auto()
     """Found: objects in it are judged, and it must be readable."""
     QUIET = auto()
-    """Objects in it are judged; it need not be readable."""
+    """Objects in it are judged; it must be readable only if it may hold some."""
+    RULEBOOK = auto()
+    """gitgate's own file: definitions and policies in it judge; any other object in it is judged."""
     BESIDE = auto()
     """Beside a kustomization that does not name it: nobody applies it, which is worth a note."""
 
@@ -95,27 +104,58 @@ def is_manifest(value: Any) -> bool:
     return group in _SERVED_GROUPS and kind != "Config"  # a v1 Config is a kubeconfig
 
 
-def classify(
+def judges(value: Any) -> bool:
+    """Is this a schema or a policy, or a list of such, which among gitgate's own files is no object to apply?"""
+    if not isinstance(value, dict):
+        return False
+    if isinstance(value.get("items"), list):
+        return all(judges(item) for item in value["items"])
+    return (str(value.get("apiVersion")).partition("/")[0], value.get("kind")) in _JUDGING_KINDS
+
+
+def may_hold_objects(data: bytes | None) -> bool:
+    """Might some reader find an object in text that gitgate could not read? None stands for text that is too long."""
+    return data is None or data.startswith((b"\xff\xfe", b"\xfe\xff")) or bool(_API_VERSION.search(data))
+
+
+def _escapable(letter: str) -> str:
+    """A letter, or any of its escapes in double quotes (YAML 1.2, section 5.7)."""
+    code = f"{ord(letter):x}"
+    return rf"(?:{letter}|(?i:\\x{code}|\\u00{code}|\\U000000{code}))(?:\\\r?\n[ \t]*)*"
+
+
+_API_VERSION = re.compile(("".join(map(_escapable, "apiVersion")) + r"|!\S*binary|\0").encode())
+"""The key that no object is without, however it is written; or text that hides what it says."""
+
+
+def classify(  # noqa: PLR0911 - one answer for each kind of file
     path: str, tree: Tree, context: SourceContext, claimed: Mapping[str, Coverage], charts: Sequence[Chart]
 ) -> FileMode | Coverage | None:
     """How to look at a file, or what becomes of it unread; None when an earlier source accounts for it."""
-    was_plain = parent(path) in context.memory.plain_directories
+    memory = context.memory
+    was_plain = parent(path) in memory.plain_directories
+    in_plain_tree = memory.is_plain_tree(parent(path))
     source = source_of(path, context.sources)
-    applied_anyway = (was_plain and path in context.memory.whole_files) or (
-        source is not None and source.type is SourceType.PLAIN
+    applied_anyway = (
+        ((was_plain or in_plain_tree) and path in memory.whole_files | memory.data_files)
+        or path in memory.plain_files
+        or (source is not None and source.type is SourceType.PLAIN)
     )
     if path in claimed and not applied_anyway:
         return None
-    if path.startswith(RULEBOOK) or matches_any(context.exclude, path):
+    if matches_any(context.exclude, path):
         return Coverage.NOT_A_MANIFEST
+    if path.startswith(RULEBOOK) and (source is not None or not context.sources):
+        return FileMode.RULEBOOK
     if source is not None:
         beside = source.type is SourceType.AUTO and _below_kustomization(path, source, tree)
         return FileMode.BESIDE if beside else FileMode.STRICT
     if context.sources:
         return Coverage.NOT_RENDERED
     if was_plain:
-        return FileMode.LENIENT
-    return _classify_found(path, tree, charts)
+        return FileMode.QUIET if path in memory.data_files else FileMode.LENIENT
+    found = _classify_found(path, tree, charts)
+    return FileMode.LENIENT if in_plain_tree and found is FileMode.BESIDE else found
 
 
 def _classify_found(path: str, tree: Tree, charts: Sequence[Chart]) -> FileMode | Coverage:
@@ -131,7 +171,13 @@ def _classify_found(path: str, tree: Tree, charts: Sequence[Chart]) -> FileMode 
 
 
 def _has_kustomization(directory: str, tree: Tree) -> bool:
-    return any((f"{directory}/{name}" if directory else name) in tree.entries for name in FILE_NAMES)
+    """Does a kustomization decide what is read here?
+
+    A symbolic link does so for some agents only: what Flux fetches has none (fluxcd/source-controller,
+    internal/controller/storage.go, `Archive`).
+    """
+    paths = (f"{directory}/{name}" if directory else name for name in FILE_NAMES)
+    return any(path in tree.entries and path not in tree.special for path in paths)
 
 
 def _below_kustomization(path: str, source: SourceSetting, tree: Tree) -> bool:

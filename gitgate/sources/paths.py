@@ -199,7 +199,7 @@ def _special_problems(tree: Tree) -> Iterator[Problem]:
     for path, entry in tree.special.items():
         if entry.mode == SUBMODULE:
             message = f"The path is a submodule at commit {entry.oid}; what it holds is not judged"
-            yield _path_problem("submodule", message, path)
+            yield _path_problem("submodule", message, path, entry.oid)
         else:
             outcome = resolver.resolve(path)
             if isinstance(outcome, LinkProblem):
@@ -219,5 +219,5 @@ def _directories(paths: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _path_problem(code: str, message: str, path: str) -> Problem:
-    return Problem(code=code, message=message, location=Location(path, precision=Precision.FILE))
+def _path_problem(code: str, message: str, path: str, state: str = "") -> Problem:
+    return Problem(code=code, message=message, location=Location(path, precision=Precision.FILE), discriminator=state)

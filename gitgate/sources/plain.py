@@ -9,16 +9,19 @@ from types import MappingProxyType
 from gitgate.location import Location, Position, Precision
 from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Origin, Resource
-from gitgate.settings import SourceSetting
+from gitgate.settings import SourceSetting, SourceType
+from gitgate.sources.argocd_files import jsonnet_problems, override_problems
 from gitgate.sources.base import MANIFEST_SUFFIXES, Rendering, SourceContext, yaml_problem
 from gitgate.sources.charts import chart_problems, find_charts
-from gitgate.sources.manifest_files import FileMode, classify, is_manifest, source_of
+from gitgate.sources.checkout import is_pointer, pointer_problem
+from gitgate.sources.kustomization import FILE_NAMES
+from gitgate.sources.manifest_files import FileMode, classify, is_manifest, judges, may_hold_objects, source_of
 from gitgate.sources.objects import Objects, duplicate_problems, file_locator, read_objects
 from gitgate.sources.tree_files import PathKind, parent
 from gitgate.tree import SUBMODULE, Tree
 from gitgate.yaml_document import YamlDocument, YamlFile
 
-_READ_IN_PLACE = (FileMode.STRICT, FileMode.LENIENT)
+_READ_IN_PLACE = (FileMode.STRICT, FileMode.LENIENT, FileMode.QUIET)
 
 
 class PlainSource:
@@ -42,9 +45,12 @@ class PlainSource:
             *reading.problems,
             *_duplicates(reading.resources, context.sources),
             *chart_problems(tree, context, charts, reading.files),
+            *override_problems(tree, context),
+            *jsonnet_problems(tree, context, reading.plain_directories()),
         ]
         if not context.sources:
-            context.memory.plain_directories.update(parent(resource.origin.path) for resource in reading.resources)
+            kustomizations = {parent(path) for path in tree.entries if path.rpartition("/")[2] in FILE_NAMES}
+            context.memory.remember_plain({resource.origin.path for resource in reading.resources}, kustomizations)
         return Rendering(tuple(reading.resources), tuple(problems), MappingProxyType(reading.files))
 
 
@@ -74,6 +80,12 @@ class _Reading:
         for path in links:
             self.files[path] = self._read_link(path)
 
+    def plain_directories(self) -> frozenset[str]:
+        """Directories that an agent may read as they stand: those with objects, and those that settings name."""
+        named = {source.path for source in self.context.sources if source.type is not SourceType.KUSTOMIZE}
+        found = {parent(resource.origin.path) for resource in self.resources}
+        return frozenset("" if path == "." else path for path in (named if self.context.sources else found))
+
     def _read_link(self, path: str) -> Coverage:
         """A link to a file that is judged in its own place has that file's fate; others are read as if a copy."""
         target = self.context.documents.files(self.tree).resolve(path)
@@ -92,8 +104,13 @@ class _Reading:
             return Coverage.OPAQUE
         if mode is FileMode.BESIDE:
             return self._read_beside(path, file)
+        if is_pointer(self.context.documents.source(self.tree, path)):
+            self.problems.append(pointer_problem(path, self.context.documents.state(self.tree, path)))
+            return Coverage.FAILED
         strict = mode is FileMode.STRICT
         manifests = [document for document in file.documents if strict or is_manifest(document.value)]
+        if mode is FileMode.RULEBOOK:
+            manifests = [document for document in manifests if not judges(document.value)]
         unreadable = any(problem.fatal for problem in file.problems) and self._must_be_readable(path, mode)
         state = self.context.documents.state(self.tree, path)
         for problem in file.problems:
@@ -125,17 +142,15 @@ class _Reading:
     def _must_be_readable(self, path: str, mode: FileMode) -> bool:
         """Is a file that cannot be read a problem?
 
-        JSON that programs write for themselves often has comments in it; it matters only if it may be an object that
-        names an apiVersion, be it with escapes.
+        JSON that programs write for themselves often has comments in it; it matters only if it may hold an object,
+        as do files that no agent is likely to read.
         """
-        if mode is FileMode.QUIET:
-            return False
-        if mode is FileMode.STRICT or not path.endswith(".json"):
+        if mode in {FileMode.STRICT, FileMode.LENIENT} and not (mode is FileMode.LENIENT and path.endswith(".json")):
             return True
         data = self.context.documents.source(self.tree, path)
-        if data is not None and data.lstrip().startswith(b"["):
+        if data is not None and path.endswith(".json") and data.lstrip().startswith(b"[") and b"\n---" not in data:
             return False  # a list at the top is no object for any agent
-        return data is None or b"apiVersion" in data or b"\\u" in data
+        return may_hold_objects(data)
 
     def _read_beside(self, path: str, file: YamlFile) -> Coverage:
         manifest = next((document for document in file.documents if is_manifest(document.value)), None)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from gitgate.location import Location
+from gitgate.path_glob import matches_any
 from gitgate.proposal import Coverage, Problem, Snapshot
 from gitgate.resource import Resource
 from gitgate.sources.base import Source, SourceContext
+from gitgate.sources.checkout import attribute_problems
 from gitgate.sources.kustomize import KustomizeSource
 from gitgate.sources.paths import path_problems
 from gitgate.sources.plain import PlainSource
@@ -24,7 +26,10 @@ def render_tree(tree: Tree, context: SourceContext) -> Snapshot:
     judged on its own in the base is judged on its own in the head.
     """
     resources: list[Resource] = []
-    problems: list[Problem] = list(path_problems(tree))
+    problems: list[Problem] = [
+        *(problem for problem in path_problems(tree) if not _is_excluded_submodule(problem, context)),
+        *attribute_problems(tree, context.exclude),
+    ]
     files: dict[str, Coverage] = {}
     for source in SOURCES:
         rendering = source.render(tree, context, MappingProxyType(files))
@@ -39,6 +44,11 @@ def render_tree(tree: Tree, context: SourceContext) -> Snapshot:
         problems=tuple(sorted(problems, key=_problem_order)),
         files=MappingProxyType(dict(sorted(files.items()))),
     )
+
+
+def _is_excluded_submodule(problem: Problem, context: SourceContext) -> bool:
+    """Settings of the base say that nothing there is applied."""
+    return problem.code == "submodule" and matches_any(context.exclude, problem.location.path)
 
 
 def _resource_order(resource: Resource) -> tuple[object, ...]:

@@ -101,6 +101,12 @@ def parent(path: str) -> str:
     return path.rpartition("/")[0]
 
 
+def ancestors(directory: str) -> tuple[str, ...]:
+    """The directory and every one above it, up to the tree's root, which is empty."""
+    parts = directory.split("/") if directory else []
+    return tuple("/".join(parts[:length]) for length in range(len(parts), -1, -1))
+
+
 def inside(path: str, directory: str) -> bool:
     """Is the path the directory itself or below it?"""
     return not directory or path == directory or path.startswith(f"{directory}/")

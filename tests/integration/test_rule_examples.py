@@ -87,6 +87,8 @@ NOT_IN_ONE_FILE: Mapping[str, str] = {
     "symlink-loop": "a link in a tree",
     "symlink-dangling": "a link in a tree",
     "submodule": "a commit in a tree",
+    "checkout-rewrites": "attributes of a tree",
+    "argocd-override": "a name in a tree",
     # Several files, or a base and a change, are needed.
     "merge-conflict": "a base and a change",
     "crd-changed": "a base and a change",
@@ -95,6 +97,7 @@ NOT_IN_ONE_FILE: Mapping[str, str] = {
     "rulebook-changed": "a base and a change",
     "settings-invalid": "a base and a change",
     "chart-not-rendered": "a chart is a directory",
+    "jsonnet-not-rendered": "a program beside a manifest",
     "kustomize-cycle": "two kustomizations",
     # The machine, not the text.
     "kustomize-missing": "a machine without kustomize",

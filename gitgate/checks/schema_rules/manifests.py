@@ -192,6 +192,36 @@ data:
         references=("https://helm.sh/docs/topics/charts/", "https://helm.sh/docs/helm/helm_template/"),
     ),
     Rule(
+        id="schema/jsonnet-not-rendered",
+        title="Jsonnet among manifests",
+        severity=Severity.ERROR,
+        what="A `.jsonnet` file lies in a directory, or below one, whose manifests are applied as they stand.",
+        why=(
+            "Argo CD evaluates Jsonnet wherever it reads a directory and applies what comes of it. gitgate runs no "
+            "programs of a change, so nothing is known of these objects."
+        ),
+        remedy=(
+            "Commit what Jsonnet prints instead and keep the program elsewhere; or list it under `exclude`, or give "
+            "this rule another weight under `rules`, in .gitgate/settings.yaml."
+        ),
+        references=("https://argo-cd.readthedocs.io/en/stable/user-guide/jsonnet/",),
+    ),
+    Rule(
+        id="schema/argocd-override",
+        title="Parameters that only Argo CD reads",
+        severity=Severity.ERROR,
+        what="The tree holds a file `.argocd-source.yaml` or `.argocd-source-<application>.yaml`.",
+        why=(
+            "Argo CD lays it over the source of the Application that reads the directory: images, patches, values. "
+            "What it applies is then not what was rendered and judged."
+        ),
+        remedy=(
+            "Write the parameters into the kustomization, where they are rendered; or give this rule another weight "
+            "under `rules` in .gitgate/settings.yaml."
+        ),
+        references=("https://argo-cd.readthedocs.io/en/stable/user-guide/parameters/#store-overrides-in-git",),
+    ),
+    Rule(
         id="schema/unreferenced-manifest",
         title="A manifest that no kustomization uses",
         severity=Severity.NOTE,

@@ -98,15 +98,40 @@ RULES: tuple[Rule, ...] = (
         references=("https://man7.org/linux/man-pages/man7/symlink.7.html",),
     ),
     Rule(
+        id="schema/checkout-rewrites",
+        title="A file that a checkout writes differently",
+        severity=Severity.ERROR,
+        what=(
+            "A `.gitattributes` gives files that may be manifests a `filter`, an `ident` or a `working-tree-encoding`, "
+            "or a manifest is the pointer to a file in Git LFS."
+        ),
+        why=(
+            "An agent that checks the repository out gets other bytes than git holds, while those in git are reviewed "
+            "and judged."
+        ),
+        remedy=(
+            "Keep manifests in git as they are applied. If nothing applies the files concerned, list the "
+            "`.gitattributes` under `exclude`, or give this rule another weight under `rules`, in "
+            ".gitgate/settings.yaml."
+        ),
+        references=(
+            "https://git-scm.com/docs/gitattributes",
+            "https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md",
+        ),
+    ),
+    Rule(
         id="schema/submodule",
         title="A submodule among the manifests",
-        severity=Severity.WARNING,
+        severity=Severity.ERROR,
         what="The tree names a commit of another repository, whose content is not part of this one.",
         why=(
             "Argo CD checks submodules out and applies what is in them. Those files were not in front of gitgate or "
             "of the reviewers."
         ),
-        remedy="Copy the manifests into this repository, or let the agent apply the other repository by itself.",
+        remedy=(
+            "Copy the manifests into this repository, or let the agent apply the other repository by itself. If "
+            "nothing applies it, list it under `exclude` in .gitgate/settings.yaml."
+        ),
         references=(
             "https://git-scm.com/docs/gitsubmodules",
             "https://argo-cd.readthedocs.io/en/stable/user-guide/private-repositories/#git-submodules",

@@ -37,7 +37,10 @@ def test_objects_of_plain_files_have_exact_origins() -> None:
         ("catalog-info.yaml", "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {name: x}\n"),
         (".fluxschema.yml", "apiVersion: schema.plugin.fluxcd.io/v1beta1\nkind: Config\nvalidate: {}\n"),
         ("values.yaml", "replicas: 1\nenabled: yes\nkey: 1\nkey: 2\n"),
-        (".gitgate/schemas/crd.yaml", CONFIG),
+        (
+            ".gitgate/schemas/crd.yaml",
+            CONFIG.replace("v1", "apiextensions.k8s.io/v1").replace("ConfigMap", "CustomResourceDefinition"),
+        ),
     ],
 )
 def test_yaml_that_is_no_manifest_is_left_alone(path: str, text: str) -> None:

@@ -1,0 +1,254 @@
+"""Ways around the gate: changes that an agent would apply otherwise than they were judged, each tried for real."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.cli import Ended, check
+from tests.support.manifests import MISSPELT, config_map, deployment, widget
+from tests.support.repository import Content, Link, RepositoryBuilder, Submodule
+
+BAD = deployment("evil", extra=MISSPELT)
+WEB: dict[str, Content | None] = {"apps/web.yaml": deployment()}
+PROD: dict[str, Content | None] = {
+    "prod/kustomization.yaml": "resources: [web.yaml]\n",
+    "prod/web.yaml": deployment(),
+    "other/settings.yaml": config_map(),
+}
+CHART = "apiVersion: v2\nname: shop\nversion: 1.0.0\n"
+COMPONENT = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [web.yaml, evil.yaml]\n"
+NO_UNKNOWN = "version: 1\nschema: {allowUnknownGroups: []}\n"
+UTF_16 = BAD.encode("utf-16")
+
+
+def judge(
+    repository: RepositoryBuilder, base: dict[str, Content | None], change: dict[str, Content | None], *options: str
+) -> Ended:
+    repository.commit(base)
+    repository.branch("change")
+    repository.commit(change, branch="change")
+    return check(repository.path, "--base", "main", "--head", "change", *options)
+
+
+ATTACKS: dict[str, tuple[dict[str, Content | None], dict[str, Content | None], str]] = {
+    # What counts as having been there before
+    "a defect moves from staging to production": (
+        {"staging/web.yaml": deployment(extra=MISSPELT), "prod/web.yaml": deployment()},
+        {"staging/web.yaml": deployment(), "prod/web.yaml": deployment(extra=MISSPELT)},
+        "schema/unknown-field",
+    ),
+    "a defect moves from one overlay to another": (
+        {
+            "base/kustomization.yaml": "resources: [web.yaml]\n",
+            "base/web.yaml": deployment(),
+            "staging/kustomization.yaml": "resources: [../base]\npatches: [{path: p.yaml}]\n",
+            "staging/p.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\n"
+            "spec: {replica: 3}\n",
+            "prod/kustomization.yaml": "resources: [../base]\n",
+        },
+        {
+            "staging/kustomization.yaml": "resources: [../base]\n",
+            "staging/p.yaml": None,
+            "prod/kustomization.yaml": "resources: [../base]\npatches: [{path: p.yaml}]\n",
+            "prod/p.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\n"
+            "spec: {replica: 3}\n",
+        },
+        "schema/unknown-field",
+    ),
+    "an object that nothing could judge before is changed": (
+        {**WEB, "w.yaml": widget(), ".gitgate/settings.yaml": NO_UNKNOWN},
+        {"w.yaml": widget(spec="size: 99")},
+        "schema/unknown-kind",
+    ),
+    "a merge key that readers order differently gets other values": (
+        {
+            "a.yaml": config_map(data="a: {b: c}").replace(
+                "data:\n  a: {b: c}", 'x-base: &x {k: "1"}\ndata:\n  k: "1"\n  <<: *x'
+            )
+        },
+        {
+            "a.yaml": config_map(data="a: {b: c}").replace(
+                "data:\n  a: {b: c}", 'x-base: &x {k: "1"}\ndata:\n  k: "2"\n  <<: *x'
+            )
+        },
+        "schema/yaml-merge-order",
+    ),
+    # Kustomizations that take things out of sight
+    "a root of the base becomes a component that nobody uses": (
+        PROD,
+        {"prod/kustomization.yaml": COMPONENT, "prod/evil.yaml": BAD},
+        "schema/unknown-field",
+    ),
+    "a kustomization that is a link, which Flux drops": (
+        PROD,
+        {
+            "prod/kustomization.yaml": Link("real.yaml"),
+            "prod/real.yaml": "resources: [web.yaml]\n",
+            "prod/evil.yaml": BAD,
+        },
+        "schema/unknown-field",
+    ),
+    "a decoy kustomization below a directory that is read recursively": (
+        WEB,
+        {
+            "apps/new/kustomization.yaml": "resources: [fine.yaml]\n",
+            "apps/new/fine.yaml": config_map(),
+            "apps/new/evil.yaml": BAD,
+        },
+        "schema/unknown-field",
+    ),
+    "a decoy kustomization mends below what is read recursively": (
+        WEB,
+        {
+            "apps/new/kustomization.yaml": "resources: [evil.yaml]\npatches:\n- target: {kind: Deployment}\n"
+            "  patch: '[{op: remove, path: /spec/template/spec/containers/0/imagePullPolice}]'\n",
+            "apps/new/evil.yaml": BAD,
+        },
+        "schema/unknown-field",
+    ),
+    "a manifest that is the data of a decoy's ConfigMap": (
+        WEB,
+        {
+            "apps/kustomization.yaml": "resources: [web.yaml]\nconfigMapGenerator: [{name: x, files: [evil.yaml]}]\n",
+            "apps/evil.yaml": BAD,
+        },
+        "schema/unknown-field",
+    ),
+    "a manifest of the base that is the patch of a decoy": (
+        {**WEB, "apps/evil.yaml": deployment("evil")},
+        {
+            "apps/kustomization.yaml": "resources: [web.yaml]\npatches: [{path: evil.yaml, target: {kind: None}}]\n",
+            "apps/evil.yaml": BAD,
+        },
+        "schema/unknown-field",
+    ),
+    # Files that only look as if nobody read them
+    "a JSON file in UTF-16": (WEB, {"apps/evil.json": UTF_16}, "schema/yaml-encoding"),
+    "a JSON list with a manifest behind it": (
+        WEB,
+        {"apps/evil.json": "[]\n---\n%X\n" + BAD},
+        "schema/yaml-syntax",
+    ),
+    "an escaped apiVersion in an unreadable JSON file": (
+        WEB,
+        {"apps/evil.json": '"\\x61piVersion": v1\n"kind": Pod\n"metadata": {name: a}\n"spec": {a: [}\n'},
+        "schema/yaml-syntax",
+    ),
+    "an unreadable manifest where CI files are": (WEB, {".github/evil.yaml": UTF_16}, "schema/yaml-encoding"),
+    "an unreadable manifest beside a decoy chart": (
+        WEB,
+        {"apps/Chart.yaml": CHART, "apps/new/evil.yaml": UTF_16},
+        "schema/yaml-encoding",
+    ),
+    "a binary document behind a manifest": (
+        WEB,
+        {"apps/evil.yaml": f"{BAD}---\na: \0\n"},
+        "schema/yaml-hidden-character",
+    ),
+    "a manifest behind what looks like age": (
+        WEB,
+        {"apps/evil.yaml": b"age-encryption.org/v1\n--- \n" + BAD.encode() + b"# \xff\n"},
+        "schema/yaml-encoding",
+    ),
+    "a manifest among gitgate's own files": (WEB, {".gitgate/evil.yaml": BAD}, "schema/unknown-field"),
+    "a manifest among the imported schemas": (WEB, {".gitgate/schemas/evil.yaml": BAD}, "schema/unknown-field"),
+    # Content that is somewhere else, or becomes something else on its way
+    "the pointer to a file in LFS": (
+        WEB,
+        {"apps/evil.yaml": f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 123\n"},
+        "schema/checkout-rewrites",
+    ),
+    "a checkout that encodes manifests anew": (
+        WEB,
+        {".gitattributes": "*.yaml working-tree-encoding=SHIFT_JIS\n"},
+        "schema/checkout-rewrites",
+    ),
+    "a checkout that filters manifests": (
+        WEB,
+        {"apps/.gitattributes": "evil* filter=lfs\n"},
+        "schema/checkout-rewrites",
+    ),
+    "a macro that filters manifests": (
+        WEB,
+        {".gitattributes": "[attr]x filter=lfs\n*.yaml x\n"},
+        "schema/checkout-rewrites",
+    ),
+    "a submodule of another commit": (
+        {**WEB, "apps/sub": Submodule("1" * 40)},
+        {"apps/sub": Submodule("2" * 40)},
+        "schema/submodule",
+    ),
+    "parameters that only Argo CD reads": (
+        WEB,
+        {"apps/.argocd-source.yaml": "kustomize: {images: [a=evil]}\n"},
+        "schema/argocd-override",
+    ),
+    "parameters that Argo CD reads for one application": (
+        {**WEB, "apps/.argocd-source-web.yaml": "kustomize: {images: [a=b]}\n"},
+        {"apps/.argocd-source-web.yaml": "kustomize: {images: [a=evil]}\n"},
+        "schema/argocd-override",
+    ),
+    "Jsonnet that Argo CD evaluates beside manifests": (
+        WEB,
+        {"apps/new/evil.jsonnet": '{apiVersion: "v1"}'},
+        "schema/jsonnet-not-rendered",
+    ),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_no_way_around(repository: RepositoryBuilder, attack: str) -> None:
+    base, change, rule = ATTACKS[attack]
+    ended = judge(repository, base, change)
+    assert ended.code == 1, ended.stdout
+    assert rule in ended.rules()
+
+
+HARMLESS: dict[str, tuple[dict[str, Content | None], dict[str, Content | None]]] = {
+    "a defect stays while its file is renamed": (
+        {"apps/web.yaml": deployment(extra=MISSPELT)},
+        {"apps/web.yaml": None, "apps/shop.yaml": deployment(extra=MISSPELT)},
+    ),
+    "a defect moves inside a source that settings name": (
+        {
+            "apps/a/web.yaml": deployment(extra=MISSPELT),
+            ".gitgate/settings.yaml": "version: 1\nsources: [{path: apps}]\n",
+        },
+        {"apps/a/web.yaml": None, "apps/b/web.yaml": deployment(extra=MISSPELT)},
+    ),
+    "what nothing could judge stays as it was": (
+        {**WEB, "w.yaml": widget(), ".gitgate/settings.yaml": NO_UNKNOWN},
+        {"w.yaml": "# moved down\n" + widget()},
+    ),
+    "pictures in LFS": (
+        WEB,
+        {
+            ".gitattributes": "# media\n*.png filter=lfs diff=lfs merge=lfs -text\ndocs/**/*.mp4 filter=lfs\n* text=auto\n"
+        },
+    ),
+    "Jsonnet in a directory of its own": (WEB, {"lib/main.jsonnet": "{}"}),
+    "a submodule that was there": ({**WEB, "theme": Submodule()}, {"apps/web.yaml": deployment(replicas=3)}),
+    "a new kustomization in a repository of kustomizations": (
+        PROD,
+        {
+            "new/base/kustomization.yaml": "resources: [web.yaml]\n",
+            "new/base/web.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n",
+            "new/prod/kustomization.yaml": "resources: [../base]\npatches: [{path: web.yaml}]\n",
+            "new/prod/web.yaml": deployment().replace("  namespace: shop\n", ""),
+        },
+    ),
+    "an unreadable file where CI files are that is no manifest": (WEB, {".github/workflows/x.yaml": "a: b: c\n"}),
+    "JSON with comments": (WEB, {".vscode/settings.json": '{\n  // C:\\\\Users\n  "a": "\\\\d+"\n}\n'}),
+}
+
+
+@pytest.mark.parametrize("case", HARMLESS)
+def test_what_is_fine_passes(repository: RepositoryBuilder, case: str) -> None:
+    ended = judge(repository, *HARMLESS[case])
+    assert ended.code == 0, ended.stdout
+
+
+def test_a_submodule_that_settings_exclude_is_nobodys_business(repository: RepositoryBuilder) -> None:
+    settings = "version: 1\nexclude: ['docs/**']\n"
+    ended = judge(repository, {**WEB, ".gitgate/settings.yaml": settings}, {"docs/theme": Submodule()})
+    assert (ended.code, ended.report["findings"]) == (0, [])
