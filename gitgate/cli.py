@@ -13,6 +13,7 @@ import click
 
 from gitgate import __version__
 from gitgate.cli_options import now_option, trust_roots_option, utc
+from gitgate.cli_signatures import verify
 from gitgate.errors import GitgateError, UsageError
 
 if TYPE_CHECKING:
@@ -294,3 +295,6 @@ def add(*, files: tuple[Path, ...], directory: Path) -> None:
 
     for line in import_schemas(files, directory):
         click.echo(line)
+
+
+cli.add_command(verify)

@@ -11,11 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gitgate.errors import GitgateError, UsageError
 from gitgate.report import Report
 from gitgate.reporters.base import Style
 from gitgate.reporters.registry import REPORTERS
+
+if TYPE_CHECKING:
+    from gitgate.signature.verification import Verification
 
 _PROGRESS_DELAY = 1.0
 """Seconds before a run says what it is doing."""
@@ -81,6 +85,18 @@ def write_report(
             destination.file.write_text(text, encoding="utf-8", newline="\n")
         except OSError as error:
             raise GitgateError(f"{destination.file} cannot be written: {error.strerror}") from error
+
+
+def write_verification(verification: Verification, output: str, *, color: str) -> None:
+    """Write a verified range to standard output, as `text` or `json`.
+
+    Raises:
+        GitgateError: It cannot be written: the verdict did not reach who waits for it.
+    """
+    from gitgate.reporters.verification import render_json, render_text  # noqa: PLC0415 - only for signatures
+
+    render = {"text": render_text, "json": render_json}[output]
+    _print(render(verification, Style(color=wants_color(color), width=_width())))
 
 
 def _print(text: str) -> None:

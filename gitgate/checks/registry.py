@@ -10,7 +10,7 @@ from gitgate.checks.schema import SchemaCheck
 from gitgate.checks.signature import History, SignatureCheck
 from gitgate.finding import Rule
 
-CHECKS: tuple[Check, ...] = (SchemaCheck(), SignatureCheck())
+CHECKS: tuple[Check, ...] = (SchemaCheck(), PolicyCheck(), SignatureCheck())
 
 
 def checks_of(history: History | None) -> tuple[Check, ...]:
