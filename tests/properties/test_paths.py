@@ -71,4 +71,5 @@ def test_links_lead_where_the_kernel_would_go_or_nowhere(links: dict[str, str], 
                 os.path.realpath(root) + "/" + outcome
             )
         elif outcome.code in ("symlink-dangling", "path-missing"):
-            assert not (root / asked.lstrip("/")).exists()
+            found = os.path.exists(f"{root}/{asked.lstrip('/')}")  # noqa: PTH110 - a Path drops a slash at the end
+            assert not found

@@ -115,7 +115,8 @@ def test_yaml_in_double_quotes_and_tags_reads_as_it_is(value: Any) -> None:
     assert equal(value_of(text), {"root": value})
 
 
-KEYS = st.from_regex(r"[a-z]{2,6}", fullmatch=True).filter(lambda key: key not in ("yes", "no", "on", "off", "null"))
+NOT_PLAIN = ("yes", "no", "on", "off", "null", "true", "false")
+KEYS = st.from_regex(r"[a-z]{2,6}", fullmatch=True).filter(lambda key: key not in NOT_PLAIN)
 WORDS = st.from_regex(r"v[a-z0-9]{1,8}", fullmatch=True)
 
 
