@@ -25,7 +25,7 @@ _READ_IN_PLACE = (FileMode.STRICT, FileMode.LENIENT, FileMode.QUIET)
 
 
 class PlainSource:
-    """Every `*.yaml`, `*.yml` and `*.json` that no other source took."""
+    """Every `*.yaml`, `*.yml` and `*.json` that no other source took, and every file that settings name."""
 
     name = "plain"
 
@@ -33,8 +33,9 @@ class PlainSource:
         """See `Source`."""
         reading = _Reading(tree, context)
         charts = find_charts(tree, context)
+        named = {source.path for source in context.sources}
         for path in sorted(tree.entries):
-            if path.endswith(MANIFEST_SUFFIXES) and not _is_submodule(tree, path):
+            if (path.endswith(MANIFEST_SUFFIXES) or path in named) and not _is_submodule(tree, path):
                 found = classify(path, tree, context, claimed, charts)
                 if isinstance(found, FileMode):
                     reading.modes[path] = found

@@ -48,6 +48,13 @@ def test_what_is_no_manifest_is_a_finding_in_a_file_that_is_named(tmp_path) -> N
     assert set(ended.rules()) == {"schema/missing-api-version", "schema/missing-kind"}
 
 
+def test_a_file_that_is_named_is_read_whatever_it_is_called(tmp_path) -> None:
+    put(tmp_path, {"manifest.txt": deployment(extra=MISSPELT), "README": "hello\n"})
+    assert validate(tmp_path, "manifest.txt").rules() == ["schema/unknown-field"]
+    assert validate(tmp_path, "README").rules() == ["schema/missing-kind"]
+    assert validate(tmp_path, ".").code == 3
+
+
 def test_schemas_judge_custom_resources(tmp_path) -> None:
     put(tmp_path, {"crds/widget.yaml": crd(fields="size: {type: integer}"), "w.yaml": widget(spec="size: many")})
     assert validate(tmp_path, "w.yaml").rules() == ["schema/unknown-kind"]

@@ -116,6 +116,13 @@ def test_a_source_of_either_kind_reads_below_a_kustomization_only_what_it_names(
     assert snapshot.files["other/kustomization.yaml"] is Coverage.NOT_RENDERED
 
 
+def test_a_file_that_settings_name_is_a_manifest_whatever_its_suffix() -> None:
+    snapshot = render_tree(
+        tree({"apps/manifest": CONFIG, "apps/other": CONFIG}), context(SourceSetting("apps/manifest"))
+    )
+    assert names(snapshot) == ["ConfigMap settings"]
+
+
 def test_excluded_files_are_no_manifests() -> None:
     snapshot = render_tree(tree({"apps/a.yaml": CONFIG}), context(exclude=("apps/**",)))
     assert snapshot.files == {"apps/a.yaml": Coverage.NOT_A_MANIFEST}
