@@ -15,6 +15,7 @@ from gitgate import __version__
 from gitgate.cli_options import now_option, trust_roots_option, utc
 from gitgate.cli_signatures import verify
 from gitgate.errors import GitgateError, UsageError
+from gitgate.plan_command import plan_command
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -297,4 +298,5 @@ def add(*, files: tuple[Path, ...], directory: Path) -> None:
         click.echo(line)
 
 
+cli.add_command(plan_command)
 cli.add_command(verify)

@@ -86,7 +86,7 @@ def _default(node: TypeNode, value: Any) -> None:
             _drop_zeros(node, value)
             try:
                 apply_defaults(node.name, value)
-            except (AttributeError, KeyError, TypeError):
+            except (AttributeError, KeyError, TypeError, ValueError):
                 # A field of the wrong type, which is a failure of its own: no default depends on it any more.
                 return
         for key, child in node.fields.items():

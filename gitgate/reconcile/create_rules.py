@@ -86,7 +86,7 @@ def _struct(node: TypeNode, value: Mapping[str, Any], path: FieldPath, root: Map
         if rule is not None:
             try:
                 yield from rule(value, path, root)
-            except (AttributeError, KeyError, TypeError):
+            except (AttributeError, KeyError, TypeError, ValueError):
                 # A value of a type that `typed_failures` reports already.
                 return
     for key in sorted(value, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), str(name))):

@@ -36,15 +36,15 @@ class Outcome:
     failures: tuple[Failure, ...] = ()
 
 
-def predict_create(node: TypeNode, head: Object, *, lenient: bool = False) -> Outcome:
+def predict_create(node: TypeNode, head: Object, method: ApplyMethod = ApplyMethod.SERVER_SIDE) -> Outcome:
     """What becomes of an object that the cluster does not have.
 
     Args:
         node: The type of its kind.
         head: The object as git has it.
-        lenient: See `typed_failures`.
+        method: How the agent applies.
     """
-    unreadable = typed_failures(node, head, lenient=lenient)
+    unreadable = typed_failures(node, head, _tolerated(node, method))
     if unreadable:
         return Outcome(failures=unreadable)
     after = canonical(node, head)
@@ -67,7 +67,7 @@ def predict_update(  # noqa: PLR0913 - what a three-way merge takes, and how
         others: What other managers own of it.
     """
     before = canonical(node, base if live is None else live)
-    unreadable = typed_failures(node, head, lenient=method is not ApplyMethod.SERVER_SIDE)
+    unreadable = typed_failures(node, head, _tolerated(node, method))
     if unreadable:
         return Outcome(before=before, failures=unreadable)
     after = canonical(node, apply(method, node, Sides(before, base, head, others)))
@@ -76,6 +76,18 @@ def predict_update(  # noqa: PLR0913 - what a three-way merge takes, and how
     # apps/validation: a DaemonSet's update is judged before its content, everything else the other way round.
     refused = changed + refused if node.name == APPS + "DaemonSet" else refused + changed
     return Outcome(before=before, after=after, failures=refused)
+
+
+def _tolerated(node: TypeNode, method: ApplyMethod) -> frozenset[str]:
+    """Failures of server-side apply that another way of applying does not have.
+
+    kubectl's patch and replacement do not read list keys; Flux drops the unknown fields of built-in kinds beforehand.
+    """
+    if method in (ApplyMethod.CLIENT_SIDE, ApplyMethod.REPLACE):
+        return frozenset({"duplicate-key"})
+    if method is ApplyMethod.FLUX and not node.custom:
+        return frozenset({"undeclared-field"})
+    return frozenset()
 
 
 _ALLOCATED = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort")

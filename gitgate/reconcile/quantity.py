@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 _QUANTITY = re.compile(
@@ -13,10 +14,12 @@ _QUANTITY = re.compile(
 _BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _DECIMAL_SUFFIXES = {exponent: suffix for suffix, exponent in _DECIMAL.items()}
-_SMALLEST = Decimal("1e-9")
+_NANO = 10**9
+_LARGEST = Fraction(2**63 - 1)
+"""quantity.go, `maxAllowed`: what is larger counts as this."""
 
 
-def parse_quantity(value: Any) -> tuple[Decimal, str] | None:
+def parse_quantity(value: Any) -> tuple[Fraction, str] | None:
     """The number that a quantity means, and its family: `binary`, `decimal` or `exponent`; None for no quantity.
 
     Source: k8s.io/apimachinery/pkg/api/resource/quantity.go, `ParseQuantity`.
@@ -26,17 +29,16 @@ def parse_quantity(value: Any) -> tuple[Decimal, str] | None:
     match = _QUANTITY.match(str(value))
     if match is None:
         return None
-    number = Decimal(match["number"])
+    number = Fraction(f"0{match['number']}" if match["number"][0] == "." else match["number"].rstrip("."))
     suffix = match["suffix"] or ""
     if suffix in _BINARY[1:]:
         number, family = number * 1024 ** _BINARY.index(suffix), "binary"
     elif suffix in _DECIMAL:
-        number, family = number.scaleb(_DECIMAL[suffix]), "decimal"
+        number, family = number * Fraction(10) ** _DECIMAL[suffix], "decimal"
     else:
-        number, family = number.scaleb(int(suffix[1:])), "exponent"
-    if number % _SMALLEST:
-        # Finer than a nano: rounded up, away from zero.
-        number = (number // _SMALLEST + 1) * _SMALLEST
+        number, family = number * Fraction(10) ** int(suffix[1:]), "exponent"
+    # Finer than a nano: rounded up, away from zero.
+    number = min(Fraction(math.ceil(number * _NANO), _NANO), _LARGEST)
     return (-number if match["sign"] == "-" else number), family
 
 
@@ -51,7 +53,7 @@ def canonical_quantity(value: Any) -> Any:
     number, family = parsed
     if not number:
         return "0"
-    if family == "binary" and number == number.to_integral_value():
+    if family == "binary" and number.denominator == 1:
         return _binary(int(number))
     return _decimal(number, exponent=family == "exponent")
 
@@ -63,11 +65,11 @@ def _binary(number: int) -> str:
     return f"{number}{_BINARY[power]}"
 
 
-def _decimal(number: Decimal, *, exponent: bool) -> str:
+def _decimal(number: Fraction, *, exponent: bool) -> str:
     power = -9
-    while power < 18 and number.scaleb(-(power + 3)) == number.scaleb(-(power + 3)).to_integral_value():
+    while power < 18 and (number / Fraction(10) ** (power + 3)).denominator == 1:
         power += 3
-    mantissa = int(number.scaleb(-power))
+    mantissa = number / Fraction(10) ** power
     if exponent:
         return f"{mantissa}e{power}" if power else str(mantissa)
     return f"{mantissa}{_DECIMAL_SUFFIXES[power]}"

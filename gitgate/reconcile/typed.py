@@ -20,17 +20,19 @@ _LIMIT = 20
 """Failures of one object that are worth telling."""
 
 
-def typed_failures(node: TypeNode, data: Mapping[str, Any], *, lenient: bool = False) -> tuple[Failure, ...]:
+def typed_failures(
+    node: TypeNode, data: Mapping[str, Any], tolerated: frozenset[str] = frozenset()
+) -> tuple[Failure, ...]:
     """Why an object cannot be read as its kind; empty when it can.
 
     Args:
         node: The type of its kind.
         data: The object as sent.
-        lenient: Unknown fields and duplicate keys pass, as they do when the agent drops them or patches client-side.
+        tolerated: Codes of failures that the way of applying does not have.
     """
     found: list[Failure] = []
     for failure in _value(node, data, (), ""):
-        if lenient and failure.code in ("undeclared-field", "duplicate-key"):
+        if failure.code in tolerated:
             continue
         found.append(failure)
         if len(found) == _LIMIT:

@@ -113,7 +113,7 @@ def update_failures(live: Object, proposed: Object, version: str) -> tuple[Failu
     if rule is not None:
         try:
             found.extend(rule(live, proposed, version))
-        except (AttributeError, KeyError, TypeError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             # A value of a type that other rules report.
             return tuple(found)
     return tuple(found)

@@ -1,0 +1,224 @@
+"""`gitgate plan`: what the agent would do to the cluster if this were merged."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gitgate.errors import RepositoryError, UsageError
+
+if TYPE_CHECKING:
+    from gitgate.git import Repository
+    from gitgate.proposal import Snapshot
+    from gitgate.reconcile.follow import Consequence
+    from gitgate.reconcile.plan import Plan
+    from gitgate.reconcile.way_back import WayBack
+    from gitgate.resource import Resource
+    from gitgate.sources.base import SourceContext
+
+FORMATS = ("text", "json", "markdown", "html")
+METHODS = ("server-side", "client-side", "flux", "replace")
+BLOCKED = 1
+INCOMPLETE = 3
+LIVE_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """Everything that one run works out.
+
+    Attributes:
+        plan: What the merge (or, with `--rollback`, its revert) does.
+        consequences: What follows.
+        incomplete: Files that could not be read or rendered.
+        back: Whether reverting restores the cluster; None when that was not asked.
+    """
+
+    plan: Plan
+    consequences: tuple[Consequence, ...]
+    incomplete: tuple[str, ...]
+    back: WayBack | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 when everything can be applied, 1 when something is blocked, 3 when something could not be planned."""
+        from gitgate.reconcile.plan import Action  # noqa: PLC0415 - loaded with the plan anyway
+
+        if self.plan.counts[Action.BLOCKED]:
+            return BLOCKED
+        return INCOMPLETE if self.incomplete else 0
+
+
+@click.command("plan")
+@click.argument("base")
+@click.argument("head", default="HEAD")
+@click.option(
+    "--git-dir", type=click.Path(path_type=Path), metavar="DIR",
+    help="The repository: its .git, a bare repository or a work tree.  [default: found from here upwards]",
+)  # fmt: skip
+@click.option("-k", "--kubernetes-version", "version", metavar="VERSION", help="The cluster's minor version, as 1.33.")
+@click.option(
+    "--apply", "method", type=click.Choice(METHODS), default="server-side", show_default=True,
+    help="How the agent applies, where no Flux Kustomization or Argo CD Application of the repository says it.",
+)  # fmt: skip
+@click.option(
+    "--from-live", "live", type=click.Path(path_type=Path), metavar="FILE",
+    help="Start from this dump of the cluster, as `kubectl get -o yaml --show-managed-fields` writes it.",
+)  # fmt: skip
+@click.option("--rollback", is_flag=True, help="Plan the way back: what reverting the merge would do.")
+@click.option(
+    "-o", "--output", type=click.Choice(FORMATS), default="text", show_default=True, help="The format.",
+)  # fmt: skip
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True)
+@click.option("-v", "--verbose", is_flag=True, help="List every field, and what stays.")
+def plan_command(  # noqa: PLR0913 - one parameter for each option
+    *,
+    base: str,
+    head: str,
+    git_dir: Path | None,
+    version: str | None,
+    method: str,
+    live: Path | None,
+    rollback: bool,
+    output: str,
+    color: str,
+    verbose: bool,
+) -> int:
+    """Say what the agent would do to the cluster if HEAD were merged into BASE, without a cluster.
+
+    Exit codes: 0 everything can be applied, 1 something is blocked, 3 something could not be read.
+    """
+    from gitgate.git import Repository  # noqa: PLC0415
+    from gitgate.streams import progress_line, wants_color  # noqa: PLC0415
+
+    with progress_line() as progress, Repository.open(git_dir) as repository:
+        progress("working out the merge")
+        planned = _plan(repository, base, head, version=version, method=method, live=live, rollback=rollback)
+    click.echo(render(planned, output, color=wants_color(color), verbose=verbose), nl=False)
+    return planned.exit_code
+
+
+def _plan(  # noqa: PLR0913 - the options of the command
+    repository: Repository, base: str, head: str, *, version: str | None, method: str, live: Path | None,
+    rollback: bool,
+) -> Planned:  # fmt: skip
+    from gitgate.checks.registry import all_rules  # noqa: PLC0415
+    from gitgate.git import MergeConflict  # noqa: PLC0415
+    from gitgate.reconcile.apply import ApplyMethod  # noqa: PLC0415
+    from gitgate.reconcile.follow import follow  # noqa: PLC0415
+    from gitgate.reconcile.plan import make_plan  # noqa: PLC0415
+    from gitgate.reconcile.way_back import reached, way_back  # noqa: PLC0415
+    from gitgate.settings import load_settings  # noqa: PLC0415
+    from gitgate.sources.base import SourceContext  # noqa: PLC0415
+    from gitgate.sources.registry import render_tree  # noqa: PLC0415
+
+    base_commit, head_commit = repository.resolve(base), repository.resolve(head)
+    merged = repository.merge(base_commit, head_commit)
+    if isinstance(merged, MergeConflict):
+        files = ", ".join(sorted(merged.paths))
+        raise RepositoryError(f"{head} cannot be merged into {base}: both changed {files}")
+    tree = repository.tree(base_commit)
+    settings = load_settings(tree, all_rules())
+    chosen = _version(version or max(settings.kubernetes_versions, key=_order, default=None))
+    context = SourceContext.from_settings(settings)
+    before = render_tree(tree, context)
+    after = render_tree(merged, context)
+    state = _live(live, context) if live is not None else None
+    how = ApplyMethod(method)
+    plan = make_plan(before, after, chosen, how, state)
+    back = None
+    if rollback:
+        after = reached(plan, after)
+        revert = make_plan(after, before, chosen, how)
+        back = way_back(plan, revert)
+        plan, before, after = revert, after, before
+    return Planned(
+        plan=plan, consequences=follow(plan, before, after), incomplete=_incomplete(before, after), back=back
+    )
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2])
+
+
+def _version(wanted: str | None) -> str:
+    from gitgate.reconcile.tables import shipped_versions  # noqa: PLC0415
+
+    shipped = shipped_versions()
+    if wanted is None:
+        return shipped[-1]
+    minor = ".".join(wanted.removeprefix("v").split(".")[:2])
+    if minor not in shipped:
+        raise UsageError(f"there are no tables for Kubernetes {wanted}", remedy=f"There are {', '.join(shipped)}.")
+    return minor
+
+
+def _incomplete(*snapshots: Snapshot) -> tuple[str, ...]:
+    from gitgate.proposal import Coverage  # noqa: PLC0415
+
+    return tuple(sorted({path for one in snapshots for path, state in one.files.items() if state is Coverage.FAILED}))
+
+
+def _live(file: Path, context: SourceContext) -> tuple[Resource, ...]:
+    """The objects of a dump.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    from gitgate.sources.plain import PlainSource  # noqa: PLC0415
+    from gitgate.tree import MemoryTree  # noqa: PLC0415
+
+    try:
+        if file.stat().st_size > LIVE_BYTES:
+            raise UsageError(f"{file} is larger than {LIVE_BYTES} bytes")
+        data = file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    rendering = PlainSource().render(MemoryTree({"live.yaml": data}), context, {})
+    if not rendering.resources:
+        reason = rendering.problems[0].message if rendering.problems else "it holds no Kubernetes objects"
+        raise UsageError(f"{file} is no dump of a cluster: {reason}")
+    return rendering.resources
+
+
+def render(planned: Planned, output: str, *, color: bool, verbose: bool) -> str:
+    """A plan in one of the formats."""
+    from gitgate.reconcile.render import printable, render_text  # noqa: PLC0415
+
+    if output == "json":
+        return _json(planned)
+    if output == "markdown":
+        from gitgate.reconcile.render_markdown import render_markdown  # noqa: PLC0415
+
+        return render_markdown(planned.plan, planned.consequences, notes=_notes(planned))
+    if output == "html":
+        from gitgate.reconcile.render_html import render_html  # noqa: PLC0415
+
+        return render_html(planned.plan, planned.consequences, notes=_notes(planned))
+    text = render_text(planned.plan, planned.consequences, color=color, verbose=verbose)
+    return text + "".join(f"{printable(note)}\n" for note in _notes(planned))
+
+
+def _notes(planned: Planned) -> tuple[str, ...]:
+    """What is said beneath every format."""
+    notes = [f"Not in this plan, as it could not be read or rendered: {path}" for path in planned.incomplete]
+    if planned.back is not None and planned.back.restores:
+        notes.append("Reverting the merge restores the cluster.")
+    elif planned.back is not None:
+        notes.append("Reverting the merge does not restore the cluster:")
+        notes += [f"  - {reason}" for reason in planned.back.lost]
+    return tuple(notes)
+
+
+def _json(planned: Planned) -> str:
+    from gitgate.reconcile.render_json import render_json  # noqa: PLC0415
+
+    document = json.loads(render_json(planned.plan, planned.consequences))
+    document["incomplete"] = list(planned.incomplete)
+    if planned.back is not None:
+        document["rollback"] = {"restores": planned.back.restores, "lost": list(planned.back.lost)}
+    return json.dumps(document, indent=2) + "\n"

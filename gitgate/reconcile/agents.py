@@ -1,0 +1,156 @@
+"""What the objects of a repository say about the agent: how it applies, what it owns, what it never prunes."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gitgate.reconcile.apply import ApplyMethod
+from gitgate.resource import Resource
+
+FLUX_GROUP = "kustomize.toolkit.fluxcd.io"
+ARGO_GROUP = "argoproj.io"
+SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
+_FLUX_PRUNE = f"{FLUX_GROUP}/prune"
+_FLUX_FORCE = f"{FLUX_GROUP}/force"
+_FLUX_SSA = f"{FLUX_GROUP}/ssa"
+_FLUX_RECONCILE = f"{FLUX_GROUP}/reconcile"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A Flux Kustomization or an Argo CD Application of the repository.
+
+    Attributes:
+        name: As people say it: `Kustomization flux-system/apps`.
+        path: The directory that it applies, without slashes at its ends; empty for the whole repository.
+        method: How it applies.
+        force: Does it delete and create anew what cannot be updated?
+        prunes: Does it delete what git no longer has?
+    """
+
+    name: str
+    path: str
+    method: ApplyMethod
+    force: bool
+    prunes: bool
+
+
+def find_owners(resources: Iterable[Resource]) -> tuple[Owner, ...]:
+    """The agents' own objects, the longest path first."""
+    owners: list[Owner] = []
+    for resource in resources:
+        if resource.id.group == FLUX_GROUP and resource.id.kind == "Kustomization":
+            owners.append(_flux(resource))
+        elif resource.id.group == ARGO_GROUP and resource.id.kind == "Application":
+            owner = _argo(resource)
+            owners += [owner] if owner is not None else []
+    return tuple(sorted(owners, key=lambda owner: (-len(owner.path), owner.name)))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _path(text: Any) -> str:
+    path = posixpath.normpath(str(text or ".")).strip("/")
+    return "" if path == "." else path
+
+
+def _flux(resource: Resource) -> Owner:
+    spec = _mapping(resource.data.get("spec"))
+    return Owner(
+        str(resource.id),
+        _path(spec.get("path")),
+        ApplyMethod.FLUX,
+        spec.get("force") is True,
+        spec.get("prune") is True,
+    )
+
+
+def _argo(resource: Resource) -> Owner | None:
+    spec = _mapping(resource.data.get("spec"))
+    source = _mapping(spec.get("source"))
+    if not isinstance(source.get("path"), str):
+        return None
+    policy = _mapping(spec.get("syncPolicy"))
+    options = policy.get("syncOptions")
+    wanted = {str(option) for option in options} if isinstance(options, list) else set()
+    automated = policy.get("automated")
+    return Owner(
+        name=str(resource.id),
+        path=_path(source["path"]),
+        method=_argo_method(wanted) or ApplyMethod.CLIENT_SIDE,
+        force="Force=true" in wanted,
+        prunes=isinstance(automated, Mapping) and automated.get("prune") is True,
+    )
+
+
+def _argo_method(options: set[str]) -> ApplyMethod | None:
+    if "Replace=true" in options:
+        return ApplyMethod.REPLACE
+    if "ServerSideApply=true" in options:
+        return ApplyMethod.SERVER_SIDE
+    return ApplyMethod.CLIENT_SIDE if "ServerSideApply=false" in options else None
+
+
+def owner_of(resource: Resource, owners: Iterable[Owner]) -> Owner | None:
+    """Who applies an object: the owner with the longest path above it."""
+    place = resource.origin.rendered_by
+    directory = place if place is not None else posixpath.dirname(resource.origin.path)
+    for owner in owners:
+        if not owner.path or directory == owner.path or directory.startswith(owner.path + "/"):
+            return owner
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """How one object is applied.
+
+    Attributes:
+        method: See `ApplyMethod`.
+        force: Is it deleted and created anew where it cannot be updated?
+        keep: Why it is never pruned; empty when it may be.
+        frozen: Why it is never updated; empty when it is.
+    """
+
+    method: ApplyMethod
+    force: bool = False
+    keep: str = ""
+    frozen: str = ""
+
+
+def handling(resource: Resource, owner: Owner | None, default: ApplyMethod) -> Handling:
+    """How one object is applied: what its annotations say, then its owner, then the default.
+
+    Sources: argo-cd/gitops-engine/pkg/sync/sync_context.go; fluxcd/kustomize-controller, `reconcile` and `prune`.
+    """
+    annotations = _mapping(_mapping(resource.data.get("metadata")).get("annotations"))
+    options = {part.strip() for part in str(annotations.get(SYNC_OPTIONS, "")).split(",")}
+    method = _argo_method(options) or (owner.method if owner is not None else default)
+    force = "Force=true" in options or (owner is not None and owner.force)
+    force = force or str(annotations.get(_FLUX_FORCE, "")).lower() == "enabled"
+    if method is ApplyMethod.SERVER_SIDE and "Force=true" in options:
+        force = False
+    return Handling(method, force, keep=_keep(annotations, options, owner), frozen=_frozen(annotations))
+
+
+def _keep(annotations: Mapping[str, Any], options: set[str], owner: Owner | None) -> str:
+    if "Prune=false" in options:
+        return f"{SYNC_OPTIONS} says Prune=false"
+    for key in (_FLUX_PRUNE, _FLUX_RECONCILE):
+        if str(annotations.get(key, "")).lower() == "disabled":
+            return f"{key} is disabled"
+    if owner is not None and not owner.prunes:
+        return f"{owner.name} does not prune"
+    return ""
+
+
+def _frozen(annotations: Mapping[str, Any]) -> str:
+    if str(annotations.get(_FLUX_RECONCILE, "")).lower() == "disabled":
+        return f"{_FLUX_RECONCILE} is disabled"
+    mode = str(annotations.get(_FLUX_SSA, "")).lower()
+    return f"{_FLUX_SSA} is {annotations[_FLUX_SSA]}" if mode in ("ignore", "ifnotpresent") else ""

@@ -1,0 +1,81 @@
+"""Managed fields of a live object: what managers other than the agent own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gitgate.reconcile.merge import NOBODY, Owned
+from gitgate.reconcile.tables import Shape, TypeNode
+
+AGENTS = ("argocd-controller", "argocd-application-controller", "kustomize-controller", "helm-controller")
+"""Managers that are the agent itself."""
+
+_TAKEN_OVER = ("kubectl", "before-first-apply")
+"""Managers whose fields Flux absorbs: fluxcd/kustomize-controller, `kustomization_controller.go`, `apply`."""
+
+_DEPTH = 64
+
+
+def others(node: TypeNode, live: Mapping[str, Any], *, takes_over: bool) -> Owned:
+    """What other managers own of a live object.
+
+    Args:
+        node: The type of its kind.
+        live: The object as the cluster has it, with `metadata.managedFields`.
+        takes_over: Does the agent absorb what kubectl did, as Flux does?
+    """
+    metadata = live.get("metadata")
+    entries = metadata.get("managedFields") if isinstance(metadata, Mapping) else None
+    owned = NOBODY
+    for entry in entries if isinstance(entries, list) else ():
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("fieldsV1"), Mapping):
+            continue
+        manager = str(entry.get("manager", ""))
+        if manager in AGENTS or (takes_over and manager.startswith(_TAKEN_OVER)) or _is_apply_by_kubectl(entry):
+            continue
+        owned = _union(owned, _read(node, entry["fieldsV1"], 0))
+    return owned
+
+
+def _is_apply_by_kubectl(entry: Mapping[str, Any]) -> bool:
+    # Argo CD migrates what client-side apply left, and is kubectl where it applies client-side.
+    return entry.get("manager") == "kubectl-client-side-apply"
+
+
+def _read(node: TypeNode, fields: Mapping[str, Any], depth: int) -> Owned:
+    """Parse `fieldsV1`: sigs.k8s.io/structured-merge-diff/fieldpath/serialize.go."""
+    children = dict(_children(node, fields, depth)) if depth < _DEPTH else {}
+    return Owned(children, self_owned="." in fields or not children)
+
+
+def _children(node: TypeNode, fields: Mapping[str, Any], depth: int) -> Iterator[tuple[str, Owned]]:
+    for name, below in fields.items():
+        kind, _, text = str(name).partition(":")
+        inner = below if isinstance(below, Mapping) else {}
+        if kind == "f":
+            yield text, _read(node.child(text), inner, depth + 1)
+        elif kind in ("k", "v") and node.shape is Shape.LIST and node.keys is not None:
+            key = _key(node, kind, text)
+            if key is not None:
+                yield repr(key), _read(node.item, inner, depth + 1)
+
+
+def _key(node: TypeNode, kind: str, text: str) -> tuple[Any, ...] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    if kind == "v":
+        return (value,)
+    if not isinstance(value, Mapping):
+        return None
+    return tuple(value.get(key, node.key_default(key)) for key in node.keys or ())
+
+
+def _union(one: Owned, other: Owned) -> Owned:
+    fields = dict(one.fields)
+    for key, child in other.fields.items():
+        fields[key] = _union(fields[key], child) if key in fields else child
+    return Owned(fields, one.self_owned or other.self_owned)

@@ -1,0 +1,352 @@
+"""`make_plan`: what the agent would do to every object, were the change merged.
+
+Pure: two snapshots in, a `Plan` out. Only what differs is looked at closely; an object with the same content is
+unchanged at the cost of a comparison.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from gitgate.proposal import Snapshot
+from gitgate.reconcile.agents import Handling, Owner, find_owners, handling, owner_of
+from gitgate.reconcile.apply import ApplyMethod
+from gitgate.reconcile.changes import ABSENT, FieldChange, changed_fields
+from gitgate.reconcile.failure import Certainty, Failure
+from gitgate.reconcile.kinds import Kinds
+from gitgate.reconcile.merge import NOBODY, Owned
+from gitgate.reconcile.outcome import Outcome, predict_create, predict_update
+from gitgate.reconcile.ownership import others
+from gitgate.reconcile.redact import HIDDEN, is_secret, is_sensitive, redact
+from gitgate.reconcile.tables import TypeNode
+from gitgate.reconcile.typed import typed_failures
+from gitgate.resource import Resource, ResourceId
+
+Identity = tuple[str, str, str, str]
+
+
+class Action(StrEnum):
+    """What becomes of an object."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    """It is deleted and created anew."""
+    PRUNE = "prune"
+    ORPHAN = "orphan"
+    """Git no longer has it, and the cluster keeps it."""
+    UNCHANGED = "unchanged"
+    BLOCKED = "blocked"
+    """Applying it fails."""
+    UNKNOWN = "unknown"
+    """It differs, and nothing says what that comes to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedObject:
+    """One object of the plan.
+
+    Attributes:
+        id: Its name.
+        action: What becomes of it.
+        before: As the base has it; None when it is new.
+        after: As the merge would have it; None when it goes.
+        changes: Fields that change, as stored; values of Secrets are hidden.
+        failures: Why it is blocked, or replaced instead of updated.
+        reason: Why it is unknown, kept or left alone; empty otherwise.
+        owner: Who applies it; empty where the repository does not say.
+        method: How it is applied.
+        drift: What somebody changed in the cluster, and the agent puts back; empty without a live state.
+    """
+
+    id: ResourceId
+    action: Action
+    before: Resource | None
+    after: Resource | None
+    changes: tuple[FieldChange, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    reason: str = ""
+    owner: str = ""
+    method: ApplyMethod = ApplyMethod.SERVER_SIDE
+    drift: tuple[FieldChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that the agent would do.
+
+    Attributes:
+        objects: Sorted by id.
+        version: The Kubernetes version that it is worked out for.
+        assumptions: What it rests on, one sentence each.
+        duplicates: Objects that the merge renders more than once, and where.
+    """
+
+    objects: tuple[PlannedObject, ...]
+    version: str
+    assumptions: tuple[str, ...] = ()
+    duplicates: Mapping[ResourceId, tuple[Resource, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def counts(self) -> Mapping[Action, int]:
+        """How many objects each action concerns."""
+        found = Counter(item.action for item in self.objects)
+        return {action: found[action] for action in Action}
+
+    @property
+    def changed(self) -> tuple[PlannedObject, ...]:
+        """Every object that does not simply stay."""
+        return tuple(item for item in self.objects if item.action is not Action.UNCHANGED)
+
+
+ASSUMPTIONS = (
+    "The cluster has what the base says: the last sync went through, and nobody changed anything by hand.",
+    "No admission webhook, quota or policy of the cluster changes or refuses what is applied.",
+)
+_BOUND = "PersistentVolumeClaims are bound, Jobs run unsuspended, and what the server allocates is allocated already."
+_PRUNES = "The agent prunes: what git no longer has is deleted."
+
+
+_LIVE = "The live state is as complete as the file: what it does not have, the cluster does not have."
+
+
+def make_plan(
+    before: Snapshot,
+    after: Snapshot,
+    version: str,
+    default: ApplyMethod = ApplyMethod.SERVER_SIDE,
+    live: Iterable[Resource] | None = None,
+) -> Plan:
+    """Work out what merging does.
+
+    Args:
+        before: What the base renders to.
+        after: What the merge would render to.
+        version: Kubernetes version of the cluster.
+        default: How objects are applied whose owner the repository does not have.
+        live: What the cluster has; None to assume what applying the base made.
+    """
+    was, _ = _index(before.resources)
+    shall_be, duplicates = _index(after.resources)
+    planner = _Planner(version, default, before.resources, after.resources, LiveState.of(live))
+    objects = [planner.plan(was.get(key), shall_be.get(key)) for key in was.keys() | shall_be.keys()]
+    objects.sort(key=lambda item: (item.id.namespace, item.id.kind, item.id.name, item.id.group))
+    return Plan(
+        objects=tuple(objects),
+        version=version,
+        assumptions=_assumptions(objects, live=live is not None),
+        duplicates=MappingProxyType(duplicates),
+    )
+
+
+def _assumptions(objects: list[PlannedObject], *, live: bool) -> tuple[str, ...]:
+    found = [_LIVE if live else ASSUMPTIONS[0], *ASSUMPTIONS[1:]]
+    if any(failure.certainty is Certainty.ASSUMED for item in objects for failure in item.failures):
+        found.append(_BOUND)
+    if any(item.action is Action.PRUNE and not item.owner for item in objects):
+        found.append(_PRUNES)
+    return tuple(found)
+
+
+def _index(
+    resources: Iterable[Resource],
+) -> tuple[dict[Identity, Resource], dict[ResourceId, tuple[Resource, ...]]]:
+    """Objects by identity, the last of several; and those of which there are several."""
+    found: dict[Identity, Resource] = {}
+    several: dict[ResourceId, tuple[Resource, ...]] = {}
+    for resource in resources:
+        present = found.get(resource.id.identity)
+        if present is not None:
+            several[resource.id] = (*several.get(resource.id, (present,)), resource)
+        found[resource.id.identity] = resource
+    return found, several
+
+
+class _Planner:
+    """What planning one object needs of all the others."""
+
+    def __init__(
+        self,
+        version: str,
+        default: ApplyMethod,
+        before: tuple[Resource, ...],
+        after: tuple[Resource, ...],
+        live: LiveState | None,
+    ) -> None:
+        self._live = live
+        self._version = version
+        self._default = default
+        self._kinds = Kinds(version, (*before, *after))
+        self._owners_before: tuple[Owner, ...] = find_owners(before)
+        self._owners_after: tuple[Owner, ...] = find_owners(after)
+
+    def plan(self, before: Resource | None, after: Resource | None) -> PlannedObject:
+        if before is not None and after is not None:
+            owner = owner_of(after, self._owners_after)
+            item = PlannedObject(
+                id=after.id, action=Action.UNCHANGED, before=before, after=after, owner=owner.name if owner else ""
+            )
+            if self._live is None and (before.data is after.data or before.data == after.data):
+                return item
+            return self._update(item, before, after, handling(after, owner, self._default))
+        if after is not None:
+            owner = owner_of(after, self._owners_after)
+            return self._create(after, owner, handling(after, owner, self._default))
+        assert before is not None  # noqa: S101 - one of the two is there
+        owner = owner_of(before, self._owners_before)
+        return self._prune(before, owner, handling(before, owner, self._default))
+
+    def _unreadable_base(self, item: PlannedObject, after: Resource, how: Handling) -> PlannedObject:
+        """The base cannot have been applied, so nobody knows what the cluster has."""
+        created = self._create(after, None, how)
+        if created.action is Action.BLOCKED:
+            return replace(item, action=Action.BLOCKED, failures=created.failures)
+        reason = "the base cannot be applied, so what the cluster has is not known"
+        return replace(item, action=Action.UNKNOWN, reason=reason)
+
+    def _state(self, node: TypeNode, after: Resource, how: Handling) -> tuple[Mapping[str, Any] | None, Owned]:
+        """The live object without what the manifest leaves to the agent, and what others own of it."""
+        found = self._live.find(after) if self._live is not None else None
+        if found is None:
+            return None, NOBODY
+        data = dict(redact(found.data))
+        metadata = after.data.get("metadata")
+        if isinstance(metadata, Mapping) and "namespace" not in metadata and isinstance(data.get("metadata"), Mapping):
+            data["metadata"] = {key: value for key, value in data["metadata"].items() if key != "namespace"}
+        return data, others(node, found.data, takes_over=how.method is ApplyMethod.FLUX)
+
+    def _drift(
+        self, node: TypeNode, base: Mapping[str, Any], live: Mapping[str, Any] | None, how: Handling, foreign: Owned
+    ) -> tuple[FieldChange, ...]:
+        """What applying the base once more would put back."""
+        if live is None:
+            return ()
+        outcome = predict_update(node, base, base, version=self._version, method=how.method, live=live, others=foreign)
+        if outcome.failures:
+            return ()
+        return _shown(base, changed_fields(outcome.before, outcome.after))
+
+    def _create(self, after: Resource, owner: Owner | None, how: Handling) -> PlannedObject:
+        item = PlannedObject(
+            id=after.id, action=Action.CREATE, before=None, after=after, owner=owner.name if owner else "",
+            method=how.method,
+        )  # fmt: skip
+        node = self._kinds.find(after)
+        if node is None:
+            return replace(item, reason="nothing in the repository defines its kind, so it was not validated")
+        data = redact(after.data)
+        outcome = predict_create(node, data, how.method)
+        if outcome.failures:
+            return replace(item, action=Action.BLOCKED, failures=_told(data, outcome.failures))
+        return replace(item, changes=_shown(data, changed_fields({}, outcome.after)))
+
+    def _prune(self, before: Resource, owner: Owner | None, how: Handling) -> PlannedObject:
+        action = Action.ORPHAN if how.keep else Action.PRUNE
+        name = owner.name if owner else ""
+        return PlannedObject(id=before.id, action=action, before=before, after=None, reason=how.keep, owner=name)
+
+    def _update(self, item: PlannedObject, before: Resource, after: Resource, how: Handling) -> PlannedObject:
+        item = replace(item, method=how.method)
+        if how.frozen:
+            return replace(item, reason=f"it is never updated: {how.frozen}")
+        base, head = redact(before.data), redact(after.data)
+        node = self._kinds.find(after)
+        if node is None:
+            changes = _shown(head, changed_fields(base, head))
+            reason = "nothing in the repository defines its kind: no defaults, no list types, no validation"
+            return replace(item, action=Action.UNKNOWN, changes=changes, reason=reason) if changes else item
+        if typed_failures(node, base if self._live is None else {}, frozenset({"undeclared-field", "duplicate-key"})):
+            return self._unreadable_base(item, after, how)
+        if self._live is not None and self._live.find(after) is None:
+            return replace(self._create(after, None, how), before=before, reason="the cluster does not have it")
+        return self._compare(item, node, base, after, how)
+
+    def _compare(
+        self, item: PlannedObject, node: TypeNode, base: Mapping[str, Any], after: Resource, how: Handling
+    ) -> PlannedObject:
+        head = redact(after.data)
+        live, foreign = self._state(node, after, how)
+        outcome = predict_update(node, base, head, version=self._version, method=how.method, live=live, others=foreign)
+        item = replace(item, drift=self._drift(node, base, live, how, foreign))
+        changes = _shown(head, changed_fields(outcome.before, outcome.after)) if outcome.after else ()
+        if outcome.failures:
+            return _blocked_or_replaced(item, outcome, changes, head, how)
+        if not changes:
+            return item
+        return replace(item, action=Action.UPDATE, changes=changes)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveState:
+    """What the cluster has, by identity."""
+
+    objects: Mapping[Identity, Resource]
+    by_name: Mapping[tuple[str, str, str], tuple[Resource, ...]]
+
+    @staticmethod
+    def of(resources: Iterable[Resource] | None) -> LiveState | None:
+        """Index a dump of the cluster; None for none."""
+        if resources is None:
+            return None
+        objects: dict[Identity, Resource] = {}
+        by_name: dict[tuple[str, str, str], tuple[Resource, ...]] = {}
+        for resource in resources:
+            objects[resource.id.identity] = resource
+            name = (resource.id.group, resource.id.kind, resource.id.name)
+            by_name[name] = (*by_name.get(name, ()), resource)
+        return LiveState(objects, by_name)
+
+    def find(self, resource: Resource) -> Resource | None:
+        """The live object of a manifest, which may leave its namespace to the agent."""
+        found = self.objects.get(resource.id.identity)
+        if found is not None or resource.id.namespace:
+            return found
+        named = self.by_name.get((resource.id.group, resource.id.kind, resource.id.name), ())
+        return named[0] if len(named) == 1 else None
+
+
+_RECONCILED = frozenset({"RoleBinding", "ClusterRoleBinding"})
+
+
+def _blocked_or_replaced(
+    item: PlannedObject, outcome: Outcome, changes: tuple[FieldChange, ...], head: Mapping[str, Any], how: Handling
+) -> PlannedObject:
+    failures = _told(head, outcome.failures)
+    recreated = all(failure.recreate for failure in failures)
+    # kubectl auth reconcile, which Argo CD runs before a client-side apply of RBAC, deletes and creates the binding.
+    reconciles = how.method is ApplyMethod.CLIENT_SIDE and item.id.kind in _RECONCILED
+    if recreated and (how.force or reconciles):
+        return replace(item, action=Action.REPLACE, failures=failures, changes=changes)
+    return replace(item, action=Action.BLOCKED, failures=failures, changes=changes)
+
+
+def _told(data: Mapping[str, Any], failures: tuple[Failure, ...]) -> tuple[Failure, ...]:
+    """Failures without the values of a Secret."""
+    if not is_secret(data):
+        return failures
+    return tuple(
+        replace(failure, message=failure.message.split(", got")[0].split(":")[0]) if failure.field[:1] != ("type",)
+        else failure
+        for failure in failures
+    )  # fmt: skip
+
+
+def _shown(data: Mapping[str, Any], changes: tuple[FieldChange, ...]) -> tuple[FieldChange, ...]:
+    """Changes without the values of a Secret."""
+    if not is_secret(data):
+        return changes
+    return tuple(
+        replace(change, old=_hidden(change.old), new=_hidden(change.new)) if is_sensitive(data, change.path) else change
+        for change in changes
+    )
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict.fromkeys(value, HIDDEN)
+    return value if value is ABSENT else HIDDEN

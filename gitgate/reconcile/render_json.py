@@ -1,0 +1,79 @@
+"""A plan as JSON: `schemas/plan-v1.json` describes it; a field is added, never changed in meaning."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from gitgate.location import format_field_path
+from gitgate.reconcile.changes import ABSENT, FieldChange
+from gitgate.reconcile.follow import Consequence
+from gitgate.reconcile.plan import Action, Plan, PlannedObject
+from gitgate.resource import ResourceId
+
+SCHEMA_VERSION = 1
+
+
+def render_json(plan: Plan, consequences: Iterable[Consequence]) -> str:
+    """The plan as JSON, one object a change; unchanged objects are counted only."""
+    document = {
+        "schemaVersion": SCHEMA_VERSION,
+        "kubernetesVersion": plan.version,
+        "counts": {action.value: count for action, count in plan.counts.items()},
+        "objects": [_planned(item) for item in plan.changed],
+        "consequences": [_consequence(item) for item in consequences],
+        "assumptions": list(plan.assumptions),
+    }
+    return json.dumps(document, indent=2, ensure_ascii=True, default=str) + "\n"
+
+
+def _planned(item: PlannedObject) -> dict[str, Any]:
+    origin = item.after or item.before
+    changes = item.changes if item.action is not Action.CREATE else ()
+    return {
+        **_id(item.id),
+        "action": item.action.value,
+        "apply": item.method.value,
+        "owner": item.owner or None,
+        "path": origin.origin.path if origin is not None else None,
+        "reason": item.reason or None,
+        "drift": [_change(change) for change in item.drift],
+        "changes": [_change(change) for change in changes],
+        "failures": [
+            {
+                "code": failure.code,
+                "field": failure.place or format_field_path(failure.field),
+                "message": failure.message,
+                "certainty": failure.certainty.value,
+            }
+            for failure in item.failures
+        ],
+    }
+
+
+def _id(identity: ResourceId) -> dict[str, Any]:
+    return {
+        "apiVersion": identity.api_version,
+        "kind": identity.kind,
+        "namespace": identity.namespace or None,
+        "name": identity.name,
+    }
+
+
+def _change(change: FieldChange) -> dict[str, Any]:
+    told: dict[str, Any] = {"field": format_field_path(change.path)}
+    if change.old is not ABSENT:
+        told["old"] = change.old
+    if change.new is not ABSENT:
+        told["new"] = change.new
+    return told
+
+
+def _consequence(item: Consequence) -> dict[str, Any]:
+    return {
+        **_id(item.resource),
+        "code": item.code,
+        "message": item.message,
+        "field": format_field_path(item.field) or None,
+    }

@@ -1,0 +1,97 @@
+"""`gitgate plan` on real repositories."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gitgate.__main__ import run
+from tests.support.cluster import changed, thing, workload
+from tests.support.repository import RepositoryBuilder
+
+
+def text(*objects: dict) -> str:
+    return yaml.safe_dump_all(objects, sort_keys=True)
+
+
+@pytest.fixture
+def plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    repository = RepositoryBuilder(tmp_path / "app")
+
+    def ask(before: str, after: str, *options: str) -> tuple[int, str]:
+        repository.commit({"app.yaml": before})
+        repository.commit({"app.yaml": after}, branch="change")
+        code = run(["plan", "main", "change", "--git-dir", str(tmp_path / "app"), "--color", "never", *options])
+        return code, capsys.readouterr().out
+
+    return ask
+
+
+def test_a_merge_is_told_object_by_object(plan) -> None:
+    code, said = plan(text(workload()), text(workload(replicas=3), thing("v1", "ConfigMap", data={"a": "b"})))
+    assert code == 0
+    assert "~ Deployment shop/web\n      ~ spec.replicas: 1 → 3\n" in said
+    assert said.endswith("Plan: 1 to create, 1 to update.\n")
+
+
+def test_a_change_of_spelling_is_no_change(plan) -> None:
+    assert plan(text(workload()), text(workload(replicas=1, strategy={"type": "RollingUpdate"}))) == (
+        0, "Plan: 1 unchanged.\n")  # fmt: skip
+
+
+def test_what_the_server_refuses_is_told_in_its_words(plan) -> None:
+    other = changed(changed(workload(), "spec.selector.matchLabels.app", "x"), "spec.template.metadata.labels.app", "x")
+    code, said = plan(text(workload()), text(other))
+    assert code == 1
+    assert "! Deployment shop/web  (cannot be applied)" in said
+    assert 'spec.selector: Invalid value: {"matchLabels":{"app":"x"}}: field is immutable' in said
+
+
+def test_how_the_agent_applies_decides(plan) -> None:
+    recreate = text(workload(strategy={"type": "Recreate"}))
+    assert plan(text(workload()), recreate, "--apply", "client-side")[0] == 0
+
+
+def test_a_file_that_cannot_be_read_leaves_the_plan_incomplete(plan) -> None:
+    code, said = plan(text(workload()), "a: [")
+    assert code == 3
+    assert "Not in this plan, as it could not be read or rendered: app.yaml" in said
+
+
+def test_the_way_back(plan) -> None:
+    claim = thing("v1", "PersistentVolumeClaim", spec={
+        "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}})  # fmt: skip
+    code, said = plan(text(workload(), claim), text(workload()), "--rollback", "-o", "json")
+    assert code == 0
+    document = json.loads(said)
+    assert document["counts"]["create"] == 1
+    assert document["rollback"]["restores"] is False
+
+
+def test_a_dump_of_the_cluster_shows_drift(plan, tmp_path: Path) -> None:
+    dump = tmp_path / "live.yaml"
+    live = {"apiVersion": "v1", "kind": "List", "items": [workload(replicas=9)]}
+    dump.write_text(text(live))
+    _, said = plan(text(workload(replicas=2)), text(workload(replicas=2)), "--from-live", str(dump))
+    assert "↺ spec.replicas: live 9, which the agent puts back to 2" in said
+
+
+@pytest.mark.parametrize("content", ["", "a: [", "just text"])
+def test_a_dump_that_holds_nothing_is_a_usage_error(plan, tmp_path: Path, content: str) -> None:
+    dump = tmp_path / "live.yaml"
+    dump.write_text(content)
+    assert plan(text(workload()), text(workload()), "--from-live", str(dump))[0] == 2
+
+
+def test_a_version_without_tables_is_a_usage_error(plan) -> None:
+    assert plan(text(workload()), text(workload()), "-k", "1.2")[0] == 2
+
+
+@pytest.mark.parametrize("output", ["markdown", "html"])
+def test_other_formats(plan, output: str) -> None:
+    code, said = plan(text(workload()), text(workload(replicas=3)), "-o", output)
+    assert code == 0
+    assert "Plan: 1 to update" in said
