@@ -97,11 +97,18 @@ def is_manifest(value: Any) -> bool:
         group, _ = split_api_version(api_version)
     except ValueError:
         group = api_version.partition("/")[0]
+    if _holds_objects(value.get("items")):
+        return True
     if group in CLIENT_SIDE_GROUPS:
         return False
     if "metadata" in value or "items" in value:
         return True
     return group in _SERVED_GROUPS and kind != "Config"  # a v1 Config is a kubeconfig
+
+
+def _holds_objects(items: Any) -> bool:
+    """Would kubectl, which asks for no more than `items`, find objects in here?"""
+    return isinstance(items, list) and any(isinstance(item, dict) and {"kind", "items"} & item.keys() for item in items)
 
 
 def judges(value: Any) -> bool:
@@ -128,7 +135,7 @@ _API_VERSION = re.compile(("".join(map(_escapable, "apiVersion")) + r"|!\S*binar
 """The key that no object is without, however it is written; or text that hides what it says."""
 
 
-def classify(  # noqa: PLR0911 - one answer for each kind of file
+def classify(
     path: str, tree: Tree, context: SourceContext, claimed: Mapping[str, Coverage], charts: Sequence[Chart]
 ) -> FileMode | Coverage | None:
     """How to look at a file, or what becomes of it unread; None when an earlier source accounts for it."""
@@ -137,7 +144,7 @@ def classify(  # noqa: PLR0911 - one answer for each kind of file
     in_plain_tree = memory.is_plain_tree(parent(path))
     source = source_of(path, context.sources)
     applied_anyway = (
-        ((was_plain or in_plain_tree) and path in memory.whole_files | memory.data_files)
+        ((was_plain or in_plain_tree) and (path in memory.whole_files or path in memory.data_files))
         or path in memory.plain_files
         or (source is not None and source.type is SourceType.PLAIN)
     )
@@ -147,15 +154,17 @@ def classify(  # noqa: PLR0911 - one answer for each kind of file
         return Coverage.NOT_A_MANIFEST
     if path.startswith(RULEBOOK) and (source is not None or not context.sources):
         return FileMode.RULEBOOK
+    if source is None and context.sources:
+        return Coverage.NOT_RENDERED
+    found: FileMode | Coverage = FileMode.LENIENT
     if source is not None:
         beside = source.type is SourceType.AUTO and _below_kustomization(path, source, tree)
-        return FileMode.BESIDE if beside else FileMode.STRICT
-    if context.sources:
-        return Coverage.NOT_RENDERED
-    if was_plain:
-        return FileMode.QUIET if path in memory.data_files else FileMode.LENIENT
-    found = _classify_found(path, tree, charts)
-    return FileMode.LENIENT if in_plain_tree and found is FileMode.BESIDE else found
+        found = FileMode.BESIDE if beside else FileMode.STRICT
+    elif not was_plain:
+        found = _classify_found(path, tree, charts)
+    if found is FileMode.BESIDE and (was_plain or in_plain_tree):
+        found = FileMode.LENIENT
+    return FileMode.QUIET if found is FileMode.LENIENT and path in memory.data_files else found
 
 
 def _classify_found(path: str, tree: Tree, charts: Sequence[Chart]) -> FileMode | Coverage:

@@ -49,9 +49,8 @@ class PlainSource:
             *override_problems(tree, context),
             *jsonnet_problems(tree, context, reading.plain_directories()),
         ]
-        if not context.sources:
-            kustomizations = {parent(path) for path in tree.entries if path.rpartition("/")[2] in FILE_NAMES}
-            context.memory.remember_plain({resource.origin.path for resource in reading.resources}, kustomizations)
+        kustomizations = {parent(path) for path in tree.entries if path.rpartition("/")[2] in FILE_NAMES}
+        context.memory.remember_plain({resource.origin.path for resource in reading.resources}, kustomizations)
         return Rendering(tuple(reading.resources), tuple(problems), MappingProxyType(reading.files))
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 
 from gitgate.location import Location
 from gitgate.path_glob import matches_any
 from gitgate.proposal import Coverage, Problem, Snapshot
 from gitgate.resource import Resource
+from gitgate.settings import SourceSetting
 from gitgate.sources.base import Source, SourceContext
 from gitgate.sources.checkout import attribute_problems
 from gitgate.sources.kustomize import KustomizeSource
 from gitgate.sources.paths import path_problems
 from gitgate.sources.plain import PlainSource
+from gitgate.sources.tree_files import PathKind
 from gitgate.tree import Tree
 
 SOURCES: tuple[Source, ...] = (KustomizeSource(), PlainSource())
 """In the order in which they choose their files: plain takes what is left."""
+_FOUND = (PathKind.FILE, PathKind.DIRECTORY)
 
 
 def render_tree(tree: Tree, context: SourceContext) -> Snapshot:
@@ -25,6 +29,7 @@ def render_tree(tree: Tree, context: SourceContext) -> Snapshot:
     The base is rendered before the head with the same context, so that both share what is read, and so that what was
     judged on its own in the base is judged on its own in the head.
     """
+    context = replace(context, sources=tuple(_followed(source, tree, context) for source in context.sources))
     resources: list[Resource] = []
     problems: list[Problem] = [
         *(problem for problem in path_problems(tree) if not _is_excluded_submodule(problem, context)),
@@ -44,6 +49,12 @@ def render_tree(tree: Tree, context: SourceContext) -> Snapshot:
         problems=tuple(sorted(problems, key=_problem_order)),
         files=MappingProxyType(dict(sorted(files.items()))),
     )
+
+
+def _followed(source: SourceSetting, tree: Tree, context: SourceContext) -> SourceSetting:
+    """The source where its directory really is, should the path be or become a symbolic link."""
+    reached = context.documents.files(tree).resolve(source.path)
+    return replace(source, path=reached.path or ".") if reached.links and reached.kind in _FOUND else source
 
 
 def _is_excluded_submodule(problem: Problem, context: SourceContext) -> bool:

@@ -21,6 +21,10 @@ NO_UNKNOWN = "version: 1\nschema: {allowUnknownGroups: []}\n"
 UTF_16 = BAD.encode("utf-16")
 
 
+def indented(text: str) -> str:
+    return text.replace("\n", "\n  ")
+
+
 def judge(
     repository: RepositoryBuilder, base: dict[str, Content | None], change: dict[str, Content | None], *options: str
 ) -> Ended:
@@ -152,6 +156,37 @@ ATTACKS: dict[str, tuple[dict[str, Content | None], dict[str, Content | None], s
     ),
     "a manifest among gitgate's own files": (WEB, {".gitgate/evil.yaml": BAD}, "schema/unknown-field"),
     "a manifest among the imported schemas": (WEB, {".gitgate/schemas/evil.yaml": BAD}, "schema/unknown-field"),
+    "a list in a file of a program on workstations": (
+        WEB,
+        {"apps/evil.yaml": "apiVersion: kind.x-k8s.io/v1alpha4\nkind: Cluster\nitems:\n- " + indented(BAD)},
+        "schema/hidden-list",
+    ),
+    "the input of a function is a list like any other": (
+        WEB,
+        {"apps/evil.yaml": "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n- " + indented(BAD)},
+        "schema/unknown-field",
+    ),
+    # Sources that settings name
+    "a decoy kustomization in a source that settings name": (
+        {**WEB, ".gitgate/settings.yaml": "version: 1\nsources: [{path: apps}]\n"},
+        {
+            "apps/new/kustomization.yaml": "resources: [fine.yaml]\n",
+            "apps/new/fine.yaml": config_map(),
+            "apps/new/evil.yaml": BAD,
+        },
+        "schema/unknown-field",
+    ),
+    "a source that settings name becomes a link": (
+        {**PROD, ".gitgate/settings.yaml": "version: 1\nsources: [{path: prod}, {path: other}]\n"},
+        {
+            "prod/kustomization.yaml": None,
+            "prod/web.yaml": None,
+            "prod": Link("real"),
+            "real/kustomization.yaml": "resources: [evil.yaml]\n",
+            "real/evil.yaml": BAD,
+        },
+        "schema/unknown-field",
+    ),
     # Content that is somewhere else, or becomes something else on its way
     "the pointer to a file in LFS": (
         WEB,
@@ -235,6 +270,15 @@ HARMLESS: dict[str, tuple[dict[str, Content | None], dict[str, Content | None]]]
             "new/base/web.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n",
             "new/prod/kustomization.yaml": "resources: [../base]\npatches: [{path: web.yaml}]\n",
             "new/prod/web.yaml": deployment().replace("  namespace: shop\n", ""),
+        },
+    ),
+    "the first kustomization of a source, with data": (
+        {**WEB, ".gitgate/settings.yaml": "version: 1\nsources: [{path: apps}]\n"},
+        {
+            "apps/new/kustomization.yaml": "resources: [fine.yaml]\nconfigMapGenerator: [{name: a, files: [v.yaml]}]\n",
+            "apps/new/fine.yaml": config_map(),
+            "apps/new/v.yaml": "a: {{ b }}\nc: [\n",
+            "apps/new/values.yaml": "a: 1\n",
         },
     ),
     "an unreadable file where CI files are that is no manifest": (WEB, {".github/workflows/x.yaml": "a: b: c\n"}),
