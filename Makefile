@@ -8,7 +8,7 @@ TOOLS := $(CURDIR)/.tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install tools demo test lint format docs schemas lock bench conformance package clean
+.PHONY: help install tools demo test lint format docs schemas policies lock bench conformance package clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,9 @@ docs: install  ## write docs/rules/ from the rules
 schemas: install  ## write schemas/kubernetes-*.json.gz from kubernetes-validate
 	$(BIN)/pip install --quiet --group schemas
 	$(BIN)/python tools/build_schemas.py
+
+policies: install  ## write policies/pod-security-*.yaml from the table of controls
+	$(BIN)/python tools/build_pod_security.py
 
 lock: install  ## write action/requirements.txt, the versions that the GitHub Action installs
 	$(BIN)/pip install --quiet --group lock

@@ -38,6 +38,30 @@ def policy_files() -> tuple[Path, ...]:
     return tuple(sorted(path for path in _folder("policies").iterdir() if path.suffix == ".yaml"))
 
 
+def policy_set(name: str) -> Path:
+    """The file of a set of policies.
+
+    Args:
+        name: `pod-security-baseline`, or with a Kubernetes version `pod-security-baseline-v1.24`: then it is the file
+            of the latest version, up to that one, in which the set changed.
+
+    Raises:
+        FileNotFoundError: gitgate ships no such set.
+    """
+    files = {path.stem: path for path in policy_files()}
+    base, separator, version = name.rpartition("-v1.")
+    if name in files or not separator or not version.isascii() or not version.isdigit() or len(version) > 3:
+        return _known(files, name)
+    steps = [stem for stem in files if stem.startswith(f"{base}-v1.") and int(stem.rpartition(".")[2]) <= int(version)]
+    return _known(files, max(steps, key=lambda stem: int(stem.rpartition(".")[2]), default=name))
+
+
+def _known(files: dict[str, Path], name: str) -> Path:
+    if name not in files:
+        raise FileNotFoundError(f"gitgate ships no policies called {name!r}")
+    return files[name]
+
+
 def _file(folder: str, name: str) -> Path:
     if Path(name).name != name:
         raise FileNotFoundError(f"{name!r} is not a plain file name")

@@ -136,11 +136,13 @@ def parse_settings(data: bytes, name: str, rule_ids: Iterable[str]) -> Settings:
         if any(part in {"", "..", "."} for part in source["path"].rstrip("/").split("/")) and source["path"] != ".":
             message = f"{source['path']!r} must be a path inside the repository, without '..' or empty parts"
             raise _error(name, document, ("sources", index, "path"), message)
-    shipped = {path.stem for path in bundled.policy_files()}
     for index, chosen in enumerate(value.get("policy", {}).get("sets", ())):
-        if chosen not in shipped:
+        try:
+            bundled.policy_set(chosen)
+        except FileNotFoundError:
+            shipped = [path.stem for path in bundled.policy_files()]
             message = f"there is no set of policies {chosen!r}{_did_you_mean(chosen, shipped)}"
-            raise _error(name, document, ("policy", "sets", index), message)
+            raise _error(name, document, ("policy", "sets", index), message) from None
     return _settings(value, known)
 
 

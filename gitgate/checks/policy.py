@@ -18,7 +18,7 @@ from gitgate.finding import Finding, Rule, Severity, stable_field
 from gitgate.location import FieldPath, Location
 from gitgate.policy.cel import Engine, Program
 from gitgate.policy.definition import Action, Binding, Policy, read_bindings, read_policies
-from gitgate.policy.evaluation import Answer, Bound, Code, Surroundings, User, evaluate
+from gitgate.policy.evaluation import Answer, Bound, Code, Surroundings, User, evaluate, is_asked_of_edits
 from gitgate.policy.files import BUNDLED, PolicyFiles, read_bundled, read_rulebook
 from gitgate.policy.requests import Kinds, plan_requests
 from gitgate.proposal import Proposal
@@ -97,8 +97,16 @@ def _rulebooks(proposal: Proposal, settings: Settings) -> tuple[_Rulebook, ...]:
         bindings=chosen,
         proposed=True,
         parameters=new,
+        files=_edited_problems(ours, proposal),
     )
     return (base, proposed)
+
+
+def _edited_problems(files: PolicyFiles, proposal: Proposal) -> PolicyFiles:
+    """What is wrong in policy files that the change adds or edits."""
+    old, new = proposal.rulebook, proposal.proposed_rulebook
+    problems = (item for item in files.problems if old.get(item.location.path) != new.get(item.location.path))
+    return PolicyFiles(problems=tuple(problems))
 
 
 def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebook], engine: Engine) -> Examination:
@@ -126,7 +134,11 @@ def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebo
         findings += _unique(_answered(answer, rulebook) for answer in found)
         standing = evaluate(engine, bounds, requests.standing, old)
         # What could not be judged in the base is no excuse for the change.
-        baseline += _unique(_answered(answer, rulebook) for answer in standing if answer.code is not Code.LIMIT)
+        baseline += _unique(
+            _answered(answer, rulebook)
+            for answer in standing
+            if answer.code is not Code.LIMIT and (not answer.request.edited or is_asked_of_edits(answer))
+        )
         absent |= new.absent
     return Examination(
         findings=tuple(findings),

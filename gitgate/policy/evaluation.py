@@ -6,7 +6,7 @@ Source: k8s.io/apiserver/pkg/admission/plugin/policy/validating/dispatcher.go an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -42,6 +42,7 @@ class Request:
         old: The object as it was; None for a CREATE.
         resource: What findings name: the object itself, or the workload that would make this pod.
         field: Where in `resource` the object is.
+        edited: Does it stand for what an edited object was before?
     """
 
     target: Target
@@ -52,6 +53,7 @@ class Request:
     old: Mapping[str, Any] | None
     resource: Resource
     field: FieldPath = ()
+    edited: bool = False
 
 
 class Code(StrEnum):
@@ -163,6 +165,16 @@ def evaluate(
             if outcome.limit is not None or outcome.denials or outcome.errors or outcome.annotations:
                 answers += _read(outcome, bound, question.request)
     yield from answers
+
+
+def is_asked_of_edits(answer: Answer) -> bool:
+    """Would the policy be asked, too, when the object is edited? One for CREATE alone is not."""
+    request = answer.request
+    target = request.target if request.field else replace(request.target, operation="UPDATE")
+    match = answer.binding.match
+    return matches_target(answer.policy.match, target, unrestricted=False) and (
+        match is None or matches_target(match, target, unrestricted=True)
+    )
 
 
 def _concerns(bound: Bound, target: Target) -> bool:

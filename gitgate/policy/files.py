@@ -52,10 +52,8 @@ def read_bundled(name: str) -> tuple[Resource, ...]:
     Raises:
         FileNotFoundError: There is no such set.
     """
-    for path in bundled.policy_files():
-        if path.stem == name:
-            return _read(f"{BUNDLED}{path.name}", path.read_bytes(), YamlLimits()).resources
-    raise FileNotFoundError(name)
+    path = bundled.policy_set(name)
+    return _read(f"{BUNDLED}{path.name}", path.read_bytes(), YamlLimits()).resources
 
 
 def _read(path: str, data: bytes, limits: YamlLimits) -> PolicyFiles:

@@ -1,16 +1,16 @@
 """The admission requests that a merge would lead to, and those that stand for what was there before.
 
 An object that the change adds is a CREATE, one that it edits an UPDATE with the base's object as oldObject, one that
-it removes a DELETE. What the change leaves alone is judged as a CREATE in both trees. In the base an edited object
-stands as an UPDATE of itself: so a policy for updates that the object broke before is known not to be the change's
-doing, while a rule about the transition itself never fires there (docs/adr/0018-what-is-judged-as-what.md).
+it removes a DELETE. What the change leaves alone is judged as a CREATE in both trees. In the base every object stands
+as a CREATE: what a policy says of it then is not the change's doing, and a rule about the transition, or against any
+update at all, never fires there (docs/adr/0018-what-is-judged-as-what.md).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gitgate.policy.evaluation import DEFAULT_NAMESPACE, Request
@@ -75,7 +75,7 @@ def plan_requests(before: Sequence[Resource], after: Sequence[Resource], kinds: 
             standing += _requests(old, None, "CREATE", kinds)
         else:
             proposed += _requests(resource, old, "UPDATE", kinds)
-            standing += _requests(old, old, "UPDATE", kinds)
+            standing += (replace(request, edited=True) for request in _requests(old, None, "CREATE", kinds))
     for resource in before:
         if id(resource) not in kept:
             proposed.append(_deletion(resource, kinds))
@@ -119,7 +119,7 @@ def _requests(resource: Resource, old: Resource | None, operation: str, kinds: K
         name="" if resource.id.name.endswith("*") else resource.id.name,
         namespace=namespace,
         new=new,
-        old=None if old is None else new if old is resource else _completed(old.data, namespace),
+        old=None if old is None else _completed(old.data, namespace),
         resource=resource,
     )
     path = template_path(resource.id.group, resource.id.kind)
