@@ -98,7 +98,7 @@ def cli() -> None:
     """
 
 
-@cli.command()
+@cli.command(short_help="Judge a merge before anybody makes it.")
 @click.option("--base", metavar="REV", help="What the change goes into.  [default: the upstream's default branch]")
 @click.option("--head", metavar="REV", help="What is proposed.  [default: the index if anything is staged, else HEAD]")
 @click.option("--staged", is_flag=True, help="Judge what is staged against HEAD, as a commit hook does.")
@@ -162,7 +162,7 @@ def check(  # noqa: PLR0913 - one parameter for each option
     return report.verdict.exit_code
 
 
-@cli.command()
+@cli.command(short_help="Judge files as they are, without git.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...|-")
 @click.option(
     "--settings", "settings_file", type=click.Path(path_type=Path), metavar="FILE",
@@ -237,7 +237,7 @@ def validate(  # noqa: PLR0913 - one parameter for each option
     return report.verdict.exit_code
 
 
-@cli.command()
+@cli.command(short_help="Explain a rule, or list them all.")
 @click.argument("rule", required=False)
 @_color
 def explain(*, rule: str | None, color: str) -> None:
@@ -262,7 +262,7 @@ def explain(*, rule: str | None, color: str) -> None:
     show_markdown(render_rule(rules[rule]), color=color)
 
 
-@cli.command()
+@cli.command(short_help="Write settings, a workflow and a pre-commit entry.")
 @click.option(
     "--directory", type=click.Path(path_type=Path, exists=True, file_okay=False), default=".", metavar="DIR",
     help="The work tree to set up.  [default: the current directory]",

@@ -10,7 +10,7 @@ import click
 from gitgate.cli_options import color_option, git_dir_option, now_option, trust_roots_option, utc
 
 
-@click.command()
+@click.command(short_help="Verify who signed the new commits.")
 @click.argument("range_", required=False, metavar="[BASE..HEAD]")
 @click.option(
     "-o", "--output", "output", type=click.Choice(["text", "json"]), default="text", show_default=True,

@@ -53,7 +53,7 @@ class Planned:
         return INCOMPLETE if self.incomplete else 0
 
 
-@click.command("plan")
+@click.command("plan", short_help="Say what the agent would do to the cluster.")
 @click.argument("base")
 @click.argument("head", default="HEAD")
 @click.option(
