@@ -45,3 +45,105 @@ def verify(  # noqa: PLR0913 - one parameter for each option
         verification = verify_revisions(repository, base, head, now=utc(now), trust_roots=frozenset(trust_roots))
     write_verification(verification, output, color=color)
     return verification.verdict.exit_code
+
+
+_protect = click.option(
+    "--protect", "protected", multiple=True, metavar="REF",
+    help="A protected ref, or a glob: 'refs/heads/release/*'. May be given several times."
+    "  [default: the branch that HEAD names]",
+)  # fmt: skip
+
+
+@click.group()
+def hook() -> None:
+    """Demand signatures where commits are pushed and received."""
+
+
+@hook.command("pre-push")
+@click.argument("remote", required=False, default="origin")
+@click.argument("url", required=False, expose_value=False)
+@trust_roots_option
+@now_option
+def pre_push(*, remote: str, trust_roots: tuple[str, ...], now: datetime | None) -> int:
+    """Judge what is about to be pushed, as git's pre-push hook or by pre-commit.
+
+    Reads what git writes to the hook, or the variables that pre-commit sets. A hook on one's own machine is advice:
+    whoever pushes can leave it out. The server decides.
+    """
+    import os  # noqa: PLC0415 - only here
+    import sys  # noqa: PLC0415 - as above
+
+    from gitgate.git import Repository  # noqa: PLC0415
+    from gitgate.pushes import PushDemand, judge_pushed, pushed_by_pre_commit, read_pushed  # noqa: PLC0415
+    from gitgate.streams import write_updates  # noqa: PLC0415
+
+    demand = PushDemand(trust_roots=frozenset(trust_roots), now=utc(now))
+    by_pre_commit = pushed_by_pre_commit(os.environ)
+    if by_pre_commit is None:
+        updates = read_pushed(sys.stdin.buffer.read())
+    else:
+        updates = by_pre_commit
+        remote = os.environ.get("PRE_COMMIT_REMOTE_NAME", remote)
+    with Repository.open() as repository:
+        verdicts = [judge_pushed(repository, update, remote, demand) for update in updates]
+    return write_updates(verdicts, quiet=True)
+
+
+@hook.command("pre-receive")
+@_protect
+@trust_roots_option
+@now_option
+def pre_receive(*, protected: tuple[str, ...], trust_roots: tuple[str, ...], now: datetime | None) -> int:
+    """Judge a push on the server, as git's pre-receive hook: one refused ref refuses all.
+
+    Protected refs only grow, by commits that the signers of their present tip accept; they are never deleted. Nobody
+    pushes refs/replace/, refs/notes/ or refs/gitgate/.
+    """
+    import os  # noqa: PLC0415 - only here
+    import sys  # noqa: PLC0415 - as above
+
+    from gitgate.git import Repository  # noqa: PLC0415
+    from gitgate.pushes import PushDemand, judge_received, read_updates  # noqa: PLC0415
+    from gitgate.streams import write_updates  # noqa: PLC0415
+
+    demand = PushDemand(protected=_globs(protected), trust_roots=frozenset(trust_roots), now=utc(now))
+    updates = read_updates(sys.stdin.buffer.read())
+    # What is being pushed is in a directory of its own until every hook agrees. Source: git-receive-pack(1).
+    quarantine = os.environ.get("GIT_QUARANTINE_PATH")
+    extra = [Path(quarantine)] if quarantine else []
+    with Repository.open(Path(os.environ.get("GIT_DIR", ".")), extra_object_directories=extra) as repository:
+        verdicts = [judge_received(repository, update, demand) for update in updates]
+    return write_updates(verdicts, quiet=False)
+
+
+@hook.command("install")
+@click.option("--pre-push", "name", flag_value="pre-push", default=True, help="Judge on one's own machine (default).")
+@click.option("--pre-receive", "name", flag_value="pre-receive", help="Judge on a server of one's own.")
+@_protect
+@trust_roots_option
+@git_dir_option
+def install_hook(*, name: str, protected: tuple[str, ...], trust_roots: tuple[str, ...], git_dir: Path | None) -> None:
+    """Write a hook into a repository; another hook of that name is never overwritten."""
+    from gitgate.errors import UsageError  # noqa: PLC0415
+    from gitgate.hook_files import install  # noqa: PLC0415
+
+    if protected and name == "pre-push":
+        raise UsageError("--protect goes with --pre-receive; in front of a push, the remote's default branch counts")
+    arguments = [word for ref in _globs(protected) for word in ("--protect", ref)]
+    arguments += [word for digest in trust_roots for word in ("--trust-root", digest)]
+    place = install(name, arguments, git_dir)
+    click.echo(f"wrote hooks/{place.name}; git runs it unless core.hooksPath names another directory")
+
+
+def _globs(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    from gitgate.errors import UsageError  # noqa: PLC0415
+    from gitgate.path_glob import compile_glob  # noqa: PLC0415
+
+    for pattern in patterns:
+        if not pattern.startswith("refs/"):
+            raise UsageError(f"--protect takes full names of refs, as refs/heads/{pattern}")
+        try:
+            compile_glob(pattern)
+        except ValueError as error:
+            raise UsageError(f"--protect {error}") from error
+    return patterns

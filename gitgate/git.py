@@ -158,6 +158,18 @@ class Repository:
                 return ref.removeprefix("refs/heads/"), self._commit(oid, ref)
         return None
 
+    def ref(self, name: str) -> str | None:
+        """Object name that a ref holds, by its full name; None when there is no such ref.
+
+        Raises:
+            RepositoryError: The ref is broken.
+        """
+        return self._directory.read_ref(name)
+
+    def symbolic_target(self, name: str) -> str | None:
+        """The ref that a symbolic ref names, `refs/heads/main` for `HEAD`; None when it is not symbolic."""
+        return self._directory.symbolic_target(name)
+
     def is_empty(self) -> bool:
         """Is there no commit at HEAD yet?"""
         return self._directory.read_ref("HEAD") is None

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitgate.errors import GitgateError, UsageError
-from gitgate.report import Report
+from gitgate.report import Report, Verdict
 from gitgate.reporters.base import Style
+from gitgate.reporters.encode import log_safe
 from gitgate.reporters.registry import REPORTERS
 
 if TYPE_CHECKING:
+    from gitgate.pushes import UpdateVerdict
     from gitgate.signature.verification import Verification
 
 _PROGRESS_DELAY = 1.0
@@ -97,6 +99,34 @@ def write_verification(verification: Verification, output: str, *, color: str) -
 
     render = {"text": render_text, "json": render_json}[output]
     _print(render(verification, Style(color=wants_color(color), width=_width())))
+
+
+def write_updates(verdicts: Sequence[UpdateVerdict], *, quiet: bool) -> int:
+    """Write to standard output what is said of pushed refs, and give the exit code of the worst.
+
+    Args:
+        verdicts: From `pushes`.
+        quiet: Say nothing of refs that nothing was judged for.
+
+    Raises:
+        GitgateError: It cannot be written.
+    """
+    from gitgate.reporters.verification import render_refused, render_text  # noqa: PLC0415 - only for signatures
+
+    texts: list[str] = []
+    for each in verdicts:
+        if each.failures:
+            texts.append(render_refused(each.update.ref, each.failures))
+        if each.verification is not None and each.verification.verdict is not Verdict.ACCEPTED:
+            texts.append(render_text(each.verification))
+        elif each.verification is None and each.note and not quiet:
+            texts.append(f"{log_safe(f'{each.update.ref} {each.note}')}\n")
+    _print("".join(texts))
+    codes = {each.verdict for each in verdicts}
+    worst = next(
+        (verdict for verdict in (Verdict.REJECTED, Verdict.UNDETERMINED) if verdict in codes), Verdict.ACCEPTED
+    )
+    return worst.exit_code
 
 
 def _print(text: str) -> None:

@@ -25,6 +25,12 @@ def render_text(verification: Verification, style: Style = PLAIN) -> str:
     return write_colored(lines) if style.color else write_plain(lines)
 
 
+def render_refused(ref: str, failures: Sequence[Failure]) -> str:
+    """Why a pushed ref is refused, a line each."""
+    lines = [line for failure in failures for line in wrapped(f"{ref}: {failure}", PLAIN.width, first=(), indent=2)]
+    return write_plain(lines)
+
+
 def render_json(verification: Verification, style: Style = PLAIN) -> str:  # noqa: ARG001 - the same for every format
     """Everything that was established, for programs; described in docs/signatures.md."""
     verified = verification.range

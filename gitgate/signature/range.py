@@ -37,6 +37,11 @@ def before_epoch(repository: Repository, epoch: str | None, commits: tuple[str, 
     return frozenset(commits) - set(repository.commits(epoch, head))
 
 
+def is_governed(ref: str) -> bool:
+    """Does the ref change how other objects are read or judged?"""
+    return ref.startswith(_GOVERNED)
+
+
 def update_failures(repository: Repository, ref: str, old: str | None, new: str | None) -> Iterator[Failure]:
     """What a push does to history: protected refs only ever grow.
 
@@ -46,7 +51,7 @@ def update_failures(repository: Repository, ref: str, old: str | None, new: str 
         old: Tip before; None when the ref is new.
         new: Tip after; None when the push deletes the ref.
     """
-    if ref.startswith(_GOVERNED):
+    if is_governed(ref):
         yield Failure(Code.HISTORY_REWRITE, f"{ref} changes how other objects are read; it cannot be pushed")
     elif new is None:
         yield Failure(Code.HISTORY_REWRITE, f"{ref} would be deleted")

@@ -11,10 +11,12 @@ import pytest
 import yaml
 
 from tests.support.action import ROOT
+from tests.support.keys import SigningKeys, commit_signed, keys, signers_document, signers_files
 from tests.support.manifests import MISSPELT, deployment
 from tests.support.release import copy_sources
 from tests.support.repository import ENVIRONMENT, RepositoryBuilder
 
+__all__ = ["keys"]
 PRE_COMMIT = [sys.executable, "-m", "pre_commit"]
 KUSTOMIZATION = "resources: [web.yaml]\nconfigMapGenerator:\n- name: settings\n  envs: [web.env]\n"
 APP = {"app/kustomization.yaml": KUSTOMIZATION, "app/web.yaml": deployment(), "app/web.env": "CURRENCY=EUR\n"}
@@ -101,6 +103,33 @@ def test_real_commits_pass_and_fail_as_they_should(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+def test_a_real_push_of_an_unsigned_commit_is_stopped(
+    tmp_path: Path, repository: RepositoryBuilder, released: RepositoryBuilder, keys: SigningKeys
+) -> None:
+    repository.commit({**signers_files(keys, signers_document(keys)), **APP})
+    repository.checkout("main")
+    server = repository.clone(tmp_path / "server.git", "--bare")
+    repository.git("remote", "add", "origin", str(server.path))
+    repository.git("fetch", "-q", "origin")
+    hook = {
+        "repo": str(released.path),
+        "rev": released.git("rev-parse", "HEAD"),
+        "hooks": [{"id": "gitgate-signatures"}],
+    }
+    (repository.path / ".pre-commit-config.yaml").write_text(yaml.safe_dump({"repos": [hook]}))
+    installed = run([*PRE_COMMIT, "install", "--hook-type", "pre-push", "--install-hooks"], repository.path, tmp_path)
+    assert installed.returncode == 0, installed.stdout
+    commit_signed(repository, keys.ssh["bob"], {"app/web.env": "CURRENCY=CHF\n"})
+    good = run(["git", "push", "origin", "change"], repository.path, tmp_path)
+    assert good.returncode == 0, good.stdout
+    commit_signed(repository, None, {"app/web.env": "CURRENCY=USD\n"})
+    bad = run(["git", "push", "origin", "change"], repository.path, tmp_path)
+    assert bad.returncode == 1, bad.stdout
+    assert "UNSIGNED" in bad.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_try_repo(tmp_path: Path, repository: RepositoryBuilder, released: RepositoryBuilder) -> None:
     """The first thing that somebody runs who wants to see the hook before adding it."""
     repository.commit(APP)
@@ -116,7 +145,8 @@ def test_the_hook_is_what_pre_commit_expects() -> None:
         [*PRE_COMMIT, "validate-manifest", str(ROOT / ".pre-commit-hooks.yaml")], capture_output=True, check=False
     )
     assert validated.returncode == 0, validated.stdout
-    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
-    assert hook["id"] == "gitgate"
-    assert hook["always_run"]
-    assert not hook["pass_filenames"]
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    assert [hook["id"] for hook in hooks] == ["gitgate", "gitgate-signatures"]
+    for hook in hooks:
+        assert hook["always_run"]
+        assert not hook["pass_filenames"]
