@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from gitgate.checks.base import Check
 from gitgate.checks.policy import PolicyCheck
+from gitgate.checks.reconcile import ReconcileCheck
 from gitgate.checks.schema import SchemaCheck
 from gitgate.checks.signature import History, SignatureCheck
 from gitgate.finding import Rule
 
-CHECKS: tuple[Check, ...] = (SchemaCheck(), PolicyCheck(), SignatureCheck())
+CHECKS: tuple[Check, ...] = (SchemaCheck(), PolicyCheck(), SignatureCheck(), ReconcileCheck())
 
 
 def checks_of(history: History | None) -> tuple[Check, ...]:

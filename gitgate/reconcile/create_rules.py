@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gitgate.location import FieldPath
@@ -41,6 +42,8 @@ _DETAILS = {
 _SPECIAL_REQUIRED = frozenset({CORE + "ConfigMapKeySelector", AUTOSCALING + "HPAScalingPolicy"})
 _FIRST = ("metadata", "selector", "template", "volumes", "initContainers", "containers")
 _LIMIT = 20
+CUSTOM_RESOURCE = "invalid-custom-resource"
+"""The code of whatever a custom resource's own schema refuses."""
 _NOT_ENUM = frozenset({(CORE + "Lifecycle", "stopSignal"), (CORE + "ServiceSpec", "ipFamilies")})
 _PROTOCOL_ORDER = {NETWORKING + "NetworkPolicyPort": ("TCP", "UDP", "SCTP")}
 
@@ -74,7 +77,7 @@ def _walk(node: TypeNode, value: Any, path: FieldPath, root: Mapping[str, Any]) 
 
 def _struct(node: TypeNode, value: Mapping[str, Any], path: FieldPath, root: Mapping[str, Any]) -> Iterator[Failure]:
     if node.custom:
-        yield from _custom(node, value, path)
+        yield from (replace(failure, code=CUSTOM_RESOURCE) for failure in _custom(node, value, path))
     else:
         if node.name == OBJECT_META:
             yield from metadata_failures(value, path)

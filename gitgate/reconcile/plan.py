@@ -7,7 +7,7 @@ unchanged at the cost of a comparison.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -131,17 +131,21 @@ def make_plan(
         default: How objects are applied whose owner the repository does not have.
         live: What the cluster has; None to assume what applying the base made.
     """
-    was, _ = _index(before.resources)
-    shall_be, duplicates = _index(after.resources)
     planner = _Planner(version, default, before.resources, after.resources, LiveState.of(live))
-    objects = [planner.plan(was.get(key), shall_be.get(key)) for key in was.keys() | shall_be.keys()]
-    objects.sort(key=lambda item: (item.id.namespace, item.id.kind, item.id.name, item.id.group))
+    objects = [planner.plan(old, new) for old, new in _pairs(before.resources, after.resources)]
+    objects.sort(key=_order)
     return Plan(
         objects=tuple(objects),
         version=version,
         assumptions=_assumptions(objects, live=live is not None),
-        duplicates=MappingProxyType(duplicates),
+        duplicates=MappingProxyType(_duplicates(after.resources)),
     )
+
+
+def _order(item: PlannedObject) -> tuple[str, ...]:
+    resource = item.after or item.before
+    place = resource.origin.path if resource is not None else ""
+    return (item.id.namespace, item.id.kind, item.id.name, item.id.group, place)
 
 
 def _assumptions(objects: list[PlannedObject], *, live: bool) -> tuple[str, ...]:
@@ -153,18 +157,50 @@ def _assumptions(objects: list[PlannedObject], *, live: bool) -> tuple[str, ...]
     return tuple(found)
 
 
-def _index(
-    resources: Iterable[Resource],
-) -> tuple[dict[Identity, Resource], dict[ResourceId, tuple[Resource, ...]]]:
-    """Objects by identity, the last of several; and those of which there are several."""
-    found: dict[Identity, Resource] = {}
-    several: dict[ResourceId, tuple[Resource, ...]] = {}
+Pair = tuple[Resource | None, Resource | None]
+
+
+def _pairs(before: Iterable[Resource], after: Iterable[Resource]) -> Iterator[Pair]:
+    """Each object with what becomes of it.
+
+    One repository may hold the same object for several clusters, one overlay each. Such ones belong together by the
+    place that they come from; what has none on the other side is paired when there is just one of each.
+    """
+    was, shall_be = _group(before), _group(after)
+    for key in was.keys() | shall_be.keys():
+        old, new = was.get(key, {}), shall_be.get(key, {})
+        for place in old.keys() & new.keys():
+            yield old.pop(place), new.pop(place)
+        if len(old) == len(new) == 1:
+            yield old.popitem()[1], new.popitem()[1]
+        yield from ((resource, None) for resource in old.values())
+        yield from ((None, resource) for resource in new.values())
+
+
+def _group(resources: Iterable[Resource]) -> dict[Identity, dict[str, Resource]]:
+    """Objects by identity, then by place; of several in one place the last."""
+    found: dict[Identity, dict[str, Resource]] = {}
     for resource in resources:
-        present = found.get(resource.id.identity)
-        if present is not None:
-            several[resource.id] = (*several.get(resource.id, (present,)), resource)
-        found[resource.id.identity] = resource
-    return found, several
+        found.setdefault(resource.id.identity, {})[place_of_origin(resource)] = resource
+    return found
+
+
+def place_of_origin(resource: Resource) -> str:
+    """What was rendered, or the directory of a plain file."""
+    rendered = resource.origin.rendered_by
+    return rendered if rendered is not None else resource.origin.path.rpartition("/")[0]
+
+
+def _duplicates(resources: Iterable[Resource]) -> dict[ResourceId, tuple[Resource, ...]]:
+    """Objects that one place, or two owners of this repository, render more than once."""
+    resources = tuple(resources)
+    owners = find_owners(resources)
+    several: dict[tuple[Identity, str], tuple[Resource, ...]] = {}
+    for resource in resources:
+        owned = owner_of(resource, owners) is not None
+        key = (resource.id.identity, "" if owned else place_of_origin(resource))
+        several[key] = (*several.get(key, ()), resource)
+    return {found[0].id: found for found in several.values() if len(found) > 1}
 
 
 class _Planner:

@@ -327,3 +327,15 @@ def test_no_object_crashes_a_plan(value: object) -> None:
                 was, shall_be = snapshot(before, CONFIG), snapshot(after)
                 plan = make_plan(was, shall_be, VERSION)
                 render_text(plan, follow(plan, was, shall_be))
+
+
+def test_overlays_of_several_clusters_are_planned_each_for_itself() -> None:
+    before = [("staging/web.yaml", workload()), ("prod/web.yaml", workload())]
+    after = [("staging/web.yaml", workload(replicas=2)), ("prod/web.yaml", workload())]
+    plan, told = planned(before, after)
+    assert sorted(item.action for item in plan.objects) == [Action.UNCHANGED, Action.UPDATE]
+    assert "rendered-twice" not in told
+
+
+def test_an_object_that_moves_to_another_file_is_not_pruned() -> None:
+    assert action([("a/web.yaml", workload())], [("b/web.yaml", workload())]) is Action.UNCHANGED

@@ -1,0 +1,126 @@
+"""The reconcile check: what would the agent fail on, delete or break, were the change merged?
+
+Only what the change does is judged, so nothing is found where there is no base. An object that merely changes gives no
+finding; `gitgate plan` shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from gitgate.checks.base import Examination
+from gitgate.checks.reconcile_rules import RECONCILE_RULE_LIST, RECONCILE_RULES
+from gitgate.finding import Finding, Rule, stable_field
+from gitgate.location import FieldPath, Location, Precision
+from gitgate.proposal import Proposal
+from gitgate.reconcile.create_rules import CUSTOM_RESOURCE
+from gitgate.reconcile.failure import Failure
+from gitgate.reconcile.follow import Consequence, follow
+from gitgate.reconcile.plan import Action, Plan, PlannedObject, make_plan
+from gitgate.reconcile.tables import shipped_versions
+from gitgate.resource import Resource
+from gitgate.settings import Settings
+
+_SCHEMA_CODES = frozenset({"undeclared-field", "wrong-type", "invalid-quantity", "duplicate-key", CUSTOM_RESOURCE})
+"""Failures that the schema check finds in any tree."""
+
+_MISSING = "required-field"
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileCheck:
+    """What would the agent fail on, delete or break?"""
+
+    name: str = "reconcile"
+    rules: tuple[Rule, ...] = field(default=RECONCILE_RULE_LIST, repr=False)
+
+    def examine(self, proposal: Proposal, settings: Settings) -> Examination:
+        """Plan the change for every Kubernetes version; see `Check.examine`."""
+        if not proposal.before.resources:
+            return Examination(judged=MappingProxyType({"changes": 0}))
+        versions = [version for version in settings.kubernetes_versions if version in shipped_versions()]
+        found: dict[str, Finding] = {}
+        known: dict[str, Finding] = {}
+        changed = 0
+        for version in versions or [shipped_versions()[-1]]:
+            plan = make_plan(proposal.before, proposal.after, version)
+            changed = max(changed, len(plan.changed))
+            for finding in _findings(plan, proposal):
+                present = found.setdefault(finding.fingerprint, finding)
+                found[finding.fingerprint] = replace(present, versions=(*present.versions, version))
+            known |= {finding.fingerprint: finding for finding in _known_before(plan, proposal, version)}
+        everywhere = len(versions or [""])
+        return Examination(
+            findings=tuple(
+                replace(finding, versions=() if len(finding.versions) == everywhere else finding.versions)
+                for finding in found.values()
+            ),
+            baseline=tuple(finding for name, finding in known.items() if name in found),
+            judged=MappingProxyType({"changes": changed}),
+        )
+
+
+def _findings(plan: Plan, proposal: Proposal) -> Iterator[Finding]:
+    for item in plan.objects:
+        yield from _planned(item)
+    staying = frozenset(resource.id.identity for resource in proposal.after.resources)
+    origins: dict[object, Resource] = {}
+    for item in plan.objects:
+        resource = item.after or item.before
+        if resource is not None:
+            origins[item.id] = resource
+    for consequence in follow(plan, proposal.before, proposal.after):
+        resource = origins.get(consequence.resource)
+        if consequence.code in RECONCILE_RULES and resource is not None:
+            yield _of_consequence(consequence, resource, gone=resource.id.identity not in staying)
+
+
+def _planned(item: PlannedObject) -> Iterator[Finding]:
+    if item.after is None:
+        return
+    if item.action is Action.BLOCKED:
+        for failure in item.failures:
+            if not _is_schema_matter(failure):
+                yield _finding("blocked", f"the API server would refuse it: {failure}", item.after, failure.field)
+    elif item.action is Action.REPLACE:
+        reason = item.failures[0] if item.failures else ""
+        yield _finding("replaced", f"it is deleted and created anew: {reason}", item.after, ())
+
+
+def _is_schema_matter(failure: Failure) -> bool:
+    return failure.code in _SCHEMA_CODES or (failure.code == _MISSING and failure.message == "Required value")
+
+
+def _known_before(plan: Plan, proposal: Proposal, version: str) -> Iterator[Finding]:
+    """What already fails in the base: planned as if it were created."""
+    blocked = {item.id.identity for item in plan.objects if item.action is Action.BLOCKED and item.before is not None}
+    if not blocked:
+        return
+    held = tuple(resource for resource in proposal.before.resources
+                 if resource.id.identity in blocked or resource.id.kind == "CustomResourceDefinition")  # fmt: skip
+    created = make_plan(replace(proposal.before, resources=()), replace(proposal.before, resources=held), version)
+    for item in created.objects:
+        yield from _planned(item)
+
+
+def _of_consequence(consequence: Consequence, resource: Resource, *, gone: bool) -> Finding:
+    finding = _finding(consequence.code, consequence.message, resource, consequence.field)
+    if gone:
+        return replace(finding, origin=None, location=Location(resource.origin.path, None, Precision.FILE))
+    return finding
+
+
+def _finding(code: str, message: str, resource: Resource, path: FieldPath) -> Finding:
+    rule = RECONCILE_RULES[code]
+    return Finding(
+        rule=rule.id,
+        severity=rule.severity,
+        message=message,
+        resource=resource.id,
+        field=path,
+        stable_field=stable_field(resource.data, path),
+        origin=resource.origin,
+        discriminator=message if code != "blocked" else message.partition(": ")[2],
+    )

@@ -1,0 +1,148 @@
+"""The rules of the reconcile check, as data: what a merge does to the cluster that needs a second look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from gitgate.finding import Rule, Severity
+
+_DOCS = "https://kubernetes.io/docs"
+
+RECONCILE_RULE_LIST: tuple[Rule, ...] = (
+    Rule(
+        id="reconcile/blocked",
+        title="Change that the API server refuses",
+        severity=Severity.ERROR,
+        what="Applying the changed object would fail: an immutable field changes, or its content is not valid.",
+        why="After the merge the agent fails on it at every sync. The cluster keeps the old object, and depending on "
+        "the agent nothing beside it is applied or pruned either.",
+        remedy="Undo the change of that field, or replace the object under a new name.",
+        references=(f"{_DOCS}/reference/using-api/server-side-apply/",),
+    ),
+    Rule(
+        id="reconcile/blocking-budget",
+        title="Disruption budget that lets no Pod go",
+        severity=Severity.WARNING,
+        what="A PodDisruptionBudget that the change brings or edits allows no disruption of a workload at all.",
+        why="Draining a node waits for it forever, so that node upgrades hang.",
+        remedy="Run one replica more than `minAvailable`, or allow one Pod to be unavailable.",
+        references=(f"{_DOCS}/tasks/run-application/configure-pdb/",),
+    ),
+    Rule(
+        id="reconcile/dangling-reference",
+        title="Reference to something that goes",
+        severity=Severity.WARNING,
+        what="An object goes with the change although another one, which stays, still names it.",
+        why="Pods that need a ConfigMap, Secret, claim or service account that is gone do not start any more.",
+        remedy="Keep what is referred to, or take out the reference in the same change.",
+        references=(f"{_DOCS}/concepts/configuration/configmap/",),
+    ),
+    Rule(
+        id="reconcile/empty-service",
+        title="Service that selects nothing",
+        severity=Severity.WARNING,
+        what="The selector of a new or changed Service matches the Pods of no workload in the repository.",
+        why="The Service has no endpoints, and every connection to it fails.",
+        remedy="Make the selector match the labels of the Pod template.",
+        references=(f"{_DOCS}/concepts/services-networking/service/",),
+    ),
+    Rule(
+        id="reconcile/implied-deletion",
+        title="Deletion that takes more with it",
+        severity=Severity.ERROR,
+        what="A Namespace or CustomResourceDefinition goes, and with it its contents, or every object of its kind.",
+        why="Kubernetes deletes the contents too, also what no repository has. Reverting the merge brings back the "
+        "manifests only.",
+        remedy="Move or delete the contents first, in a change of their own, or protect the object from being pruned.",
+        references=(f"{_DOCS}/concepts/overview/working-with-objects/namespaces/",),
+    ),
+    Rule(
+        id="reconcile/invalidated-resource",
+        title="Object that an edited definition refuses",
+        severity=Severity.WARNING,
+        what="An edited CustomResourceDefinition refuses a custom resource of the repository.",
+        why="The object stays in the cluster, and the next change of it fails.",
+        remedy="Mend the object in the same change, or keep the definition compatible.",
+        references=(f"{_DOCS}/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/",),
+    ),
+    Rule(
+        id="reconcile/ownership-move",
+        title="Object that changes hands",
+        severity=Severity.ERROR,
+        what="An object moves from one Flux Kustomization or Argo CD Application of the repository to another.",
+        why="Whoever loses it prunes it. When that happens before the new owner applies it, the object and its data "
+        "are deleted and created anew.",
+        remedy="Protect it from being pruned first, then move it, then take the protection away.",
+        references=("https://fluxcd.io/flux/components/kustomize/kustomizations/",),
+    ),
+    Rule(
+        id="reconcile/rendered-twice",
+        title="Object that is rendered twice",
+        severity=Severity.WARNING,
+        what="Two places of the repository render the same object, and not alike.",
+        why="Whoever applies last wins, and where both reconcile, the object changes back and forth.",
+        remedy="Let one place render it.",
+        references=("https://fluxcd.io/flux/faq/",),
+    ),
+    Rule(
+        id="reconcile/replaced",
+        title="Object that is deleted and created anew",
+        severity=Severity.WARNING,
+        what="The object cannot be updated, and the agent is told to delete it and to create it anew.",
+        why="Between the two there is nothing: Pods stop, and a claim loses its data.",
+        remedy="Create the new one under another name beside it, and take the old one away later.",
+        references=("https://fluxcd.io/flux/components/kustomize/kustomizations/",),
+    ),
+    Rule(
+        id="reconcile/replicas-reset",
+        title="Replicas that an autoscaler may lose",
+        severity=Severity.WARNING,
+        what="Replicas go from git while an autoscaler scales the workload.",
+        why="The agent owned the field last, so the server may set it to 1 until the autoscaler scales again.",
+        remedy="Let the autoscaler own the field first: apply once with the live number, or merge at low load.",
+        references=(f"{_DOCS}/reference/using-api/server-side-apply/",),
+    ),
+    Rule(
+        id="reconcile/scaled-to-zero",
+        title="Workload that is scaled to nothing",
+        severity=Severity.WARNING,
+        what="The replicas of a workload become 0.",
+        why="All its Pods stop, and nothing answers in their place.",
+        remedy="Keep at least one replica, unless stopping it is what the change is for.",
+        references=(f"{_DOCS}/concepts/workloads/controllers/deployment/",),
+    ),
+    Rule(
+        id="reconcile/scaling-fight",
+        title="Replicas in git beside an autoscaler",
+        severity=Severity.WARNING,
+        what="Git fixes the replicas of a workload that an autoscaler of the repository scales.",
+        why="Every sync sets the number of git, and the autoscaler sets its own again: Pods stop and start.",
+        remedy="Take `replicas` out of the workload's manifest.",
+        references=(f"{_DOCS}/tasks/run-application/horizontal-pod-autoscale/",),
+    ),
+    Rule(
+        id="reconcile/stale-configuration",
+        title="Configuration that nobody reads anew",
+        severity=Severity.WARNING,
+        what="A ConfigMap or Secret changes in place, and the workloads that use it stay as they are.",
+        why="Nothing restarts their Pods. Environment variables keep the old values until something else does.",
+        remedy="Let kustomize generate it with a hash in its name, or change an annotation of the Pod template.",
+        references=(f"{_DOCS}/concepts/configuration/configmap/",),
+    ),
+    Rule(
+        id="reconcile/stateful-prune",
+        title="Deletion of something with state",
+        severity=Severity.ERROR,
+        what="A PersistentVolumeClaim, a PersistentVolume or a StatefulSet is deleted, or deleted and created anew.",
+        why="The data of a claim goes with it where the storage class reclaims by deletion. No revert brings it back.",
+        remedy="Protect it from being pruned, and delete it by hand once its data is safe.",
+        references=(f"{_DOCS}/concepts/storage/persistent-volumes/",),
+    ),
+)
+"""Every rule of the reconcile check, sorted by id."""
+
+RECONCILE_RULES: Mapping[str, Rule] = MappingProxyType(
+    {rule.id.removeprefix("reconcile/"): rule for rule in RECONCILE_RULE_LIST}
+)
+"""The same rules by code."""

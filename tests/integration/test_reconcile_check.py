@@ -1,0 +1,89 @@
+"""The reconcile check through `gitgate check`, on real repositories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.cli import Ended, gitgate
+from tests.support.cluster import changed, thing, workload
+from tests.support.repository import RepositoryBuilder
+
+CLAIM = thing("v1", "PersistentVolumeClaim", spec={
+    "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}})  # fmt: skip
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+SELECTOR = changed(changed(workload(), "spec.selector.matchLabels.app", "x"), "spec.template.metadata.labels.app", "x")
+
+
+def text(*objects: dict) -> str:
+    return yaml.safe_dump_all(objects, sort_keys=True)
+
+
+@pytest.fixture
+def judge(tmp_path: Path):
+    repository = RepositoryBuilder(tmp_path / "app")
+
+    def ask(before: str, after: str | None, *options: str) -> Ended:
+        repository.commit({"app.yaml": before, "keep.yaml": text(thing("v1", "ConfigMap", data={"a": "b"}))})
+        repository.commit({"app.yaml": after}, branch="change")
+        arguments = ("check", "--base", "main", "--head", "change", "--output", "json", *options)
+        return gitgate(*arguments, "--git-dir", tmp_path / "app", cwd=tmp_path)
+
+    return ask
+
+
+def reconcile(ended: Ended, state: str = "new") -> list[str]:
+    return [rule for rule in ended.rules(state) if rule.startswith("reconcile/")]
+
+
+def test_an_object_that_merely_changes_gives_no_finding(judge) -> None:
+    ended = judge(text(workload()), text(workload(replicas=3, container={"image": "web:2.0"})))
+    assert (ended.code, ended.rules()) == (0, [])
+
+
+def test_a_new_selector_is_rejected(judge) -> None:
+    ended = judge(text(workload()), text(SELECTOR))
+    assert ended.code == 1
+    assert reconcile(ended) == ["reconcile/blocked"]
+
+
+def test_a_claim_may_not_vanish(judge) -> None:
+    ended = judge(text(CLAIM), None)
+    assert ended.code == 1
+    assert reconcile(ended) == ["reconcile/stateful-prune"]
+
+
+def test_a_claim_that_is_protected_may(judge) -> None:
+    protected = changed(CLAIM, "metadata.annotations", {"kustomize.toolkit.fluxcd.io/prune": "disabled"})
+    assert judge(text(protected), None).code == 0
+
+
+def test_a_namespace_takes_everything_with_it(judge) -> None:
+    assert reconcile(judge(text(NAMESPACE, workload()), text(workload()))) == ["reconcile/implied-deletion"]
+
+
+def test_settings_weigh_the_rules(judge) -> None:
+    ended = judge(text(CLAIM), None, "--severity", "reconcile/stateful-prune=warning")
+    assert ended.code == 0
+    assert reconcile(ended) == ["reconcile/stateful-prune"]
+
+
+def test_what_the_base_has_already_does_not_block(judge) -> None:
+    broken = workload(container={"volumeMounts": [{"name": "x", "mountPath": "/x"}]})
+    ended = judge(text(broken), text(changed(broken, "spec.replicas", 2)))
+    assert ended.code == 0
+    assert reconcile(ended, "existing") == ["reconcile/blocked"]
+
+
+def test_what_depends_on_the_version_names_it(judge) -> None:
+    stateful = workload("StatefulSet")
+    ended = judge(text(stateful), text(changed(stateful, "spec.revisionHistoryLimit", 3)), "-k", "1.32", "-k", "1.33")
+    (finding,) = [one for one in ended.report["findings"] if one["rule"] == "reconcile/blocked"]
+    assert "1.32" in str(finding)
+
+
+def test_files_without_a_base_are_not_planned(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(text(workload(container={"volumeMounts": [{"name": "x", "mountPath": "/x"}]})))
+    assert gitgate("validate", "a.yaml", "-o", "json", cwd=tmp_path).rules() == []
