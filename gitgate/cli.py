@@ -131,6 +131,8 @@ def check(  # noqa: PLR0913 - one parameter for each option
 
     Without options it judges what is staged, or else HEAD, as if it were merged into the upstream's default branch
     now. Settings come from .gitgate/settings.yaml of that branch, never from the change.
+
+    Exit codes: 0 accepted, 1 rejected, 2 usage or settings, 3 undetermined.
     """
     if staged and (base or head):
         raise UsageError("--staged judges the index against HEAD; it goes with neither --base nor --head")
@@ -212,6 +214,8 @@ def validate(  # noqa: PLR0913 - one parameter for each option
 
     In a file that is named here every document must be a Kubernetes object. In a directory, what is no manifest is
     passed over and counted.
+
+    Exit codes: 0 accepted, 1 rejected, 2 usage or settings, 3 undetermined.
     """
     from gitgate.files import FileDemand, judge_files  # noqa: PLC0415
     from gitgate.gate import Demand  # noqa: PLC0415

@@ -181,7 +181,7 @@ def judge_trees(  # noqa: PLR0913 - what is judged, by what, and for whom
     context = SourceContext.from_settings(settings, progress)
     progress("rendering the base")
     snapshot_before = render_tree(before, context)
-    progress("rendering the merge")
+    progress("rendering the merge" if change.base is not None else "rendering the files")
     snapshot_after = render_tree(after, context)
     proposal = Proposal(
         change=change,

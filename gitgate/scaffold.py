@@ -97,10 +97,19 @@ def _write(root: Path, file: PlannedFile) -> str:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(file.content)
     except FileExistsError:
-        return f"kept {file.path}, which was there; {file.if_present or 'nothing in it was changed'}"
+        advice = "" if _names_the_hook(target) else file.if_present
+        return f"kept {file.path}, which was there; {advice or 'nothing in it was changed'}"
     except OSError as error:
         raise UsageError(f"{file.path} cannot be written: {error.strerror}") from error
     return f"wrote {file.path}"
+
+
+def _names_the_hook(file: Path) -> bool:
+    """Is there nothing to add any more? Only advice depends on it, so that looking for the name is enough."""
+    try:
+        return file.is_file() and REPOSITORY.encode() in file.read_bytes()
+    except OSError:
+        return False
 
 
 def _settings(survey: Survey) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from gitgate.cli import FORMATS
+from gitgate.cli import FORMATS, cli
 from gitgate.reporters.registry import REPORTERS
 from tests.support.cli import check, gitgate
 from tests.support.manifests import crd, deployment, widget
@@ -52,6 +52,7 @@ def test_init_writes_what_a_repository_needs_and_overwrites_nothing(repository) 
     (repository.path / written[0]).write_text("version: 1\n")
     second = gitgate("init", cwd=repository.path)
     assert second.code == 0
+    assert [line.partition(";")[2] for line in second.stdout.splitlines()] == [" nothing in it was changed"] * 3
     assert (repository.path / written[0]).read_text() == "version: 1\n"
 
 
@@ -90,10 +91,13 @@ def test_schema_add_refuses_what_cannot_judge(tmp_path) -> None:
 
 
 def test_every_command_has_help(tmp_path) -> None:
-    for command in ([], ["check"], ["validate"], ["explain"], ["init"], ["schema"], ["schema", "add"]):
+    for command in ([], *([name] for name in cli.commands), ["schema", "add"]):
         ended = gitgate(*command, "--help", cwd=tmp_path)
         assert ended.code == 0
         assert ended.stdout.startswith("Usage: gitgate")
+        assert "...\n" not in ended.stdout.partition("Commands:")[2], "a summary is cut off"
+        gives_a_verdict = command[:1] not in (["explain"], ["init"], ["schema"])
+        assert ("Exit codes: 0" in ended.stdout) == gives_a_verdict
 
 
 def test_an_unknown_command_or_option_is_exit_2(tmp_path) -> None:
