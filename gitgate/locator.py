@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -31,6 +31,19 @@ _SENSITIVE_KEY = re.compile(r"(?i)(passw|token|secret|credential|private|api_?ke
 _ABSENT = object()
 
 
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A file taken apart.
+
+    Attributes:
+        lines: Without their ends.
+        secret: Whether it may hold a Secret.
+    """
+
+    lines: tuple[bytes, ...]
+    secret: bool
+
+
 class Locator:
     """Gives the findings of one tree their places.
 
@@ -44,6 +57,7 @@ class Locator:
         self._tree = tree
         self._snapshot = snapshot
         self._reader = reader
+        self._last: tuple[str, _Text] = ("", _Text((), secret=False))
 
     def locate(self, finding: Finding) -> Finding:
         """The finding with its place and the text of that line; what it has already stays."""
@@ -127,15 +141,21 @@ class Locator:
         return len(text) - len(text.lstrip())
 
     def _line(self, path: str, line: int) -> str:
-        lines = (self._reader.source(self._tree, path) or b"").split(b"\n")
+        lines = self._text(path).lines
         return lines[line - 1].decode("utf-8", "replace").rstrip("\r") if line <= len(lines) else ""
+
+    def _text(self, path: str) -> _Text:
+        """The file that was asked for last is kept: one with many findings is looked through once."""
+        if self._last[0] != path:
+            data = self._reader.source(self._tree, path) or b""
+            self._last = path, _Text(tuple(data.split(b"\n")), _SECRET_KIND.search(data) is not None)
+        return self._last[1]
 
     def _excerpt(self, location: Location) -> str | None:
         """The located line, unless it may carry a secret: files with a Secret, keys that sound like credentials."""
         if location.position is None or location.path not in self._tree.entries:
             return None
-        data = self._reader.source(self._tree, location.path)
-        if data is None or _SECRET_KIND.search(data):
+        if self._reader.source(self._tree, location.path) is None or self._text(location.path).secret:
             return None
         text = self._line(location.path, location.position.line)
         if _SENSITIVE_KEY.search(text):

@@ -82,3 +82,11 @@ def test_what_only_the_renderer_set_leads_to_the_object_and_says_so(tmp_path, fi
     }
     path, _, precision, line = place(tmp_path, files)
     assert (path, precision, line) == ("base/web.yaml", "exact", "paused: maybe")
+
+
+def test_a_flood_of_findings_in_one_file_is_placed_in_linear_time(tmp_path) -> None:
+    """Looking through the file once for each of them would take minutes, longer than the program is given here."""
+    references = "".join(f"- https://example.com/{number}\n" for number in range(20_000))
+    (tmp_path / "kustomization.yaml").write_text(f"resources:\n{references}")
+    ended = gitgate("validate", ".", "--output", "json", cwd=tmp_path)
+    assert (ended.code, len(ended.report["findings"])) == (1, 20_000)
