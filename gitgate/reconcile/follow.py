@@ -46,9 +46,18 @@ class Consequence:
 
 def follow(plan: Plan, before: Snapshot, after: Snapshot) -> tuple[Consequence, ...]:
     """Everything that follows from a plan, sorted by object."""
+    if not plan.changed and not plan.duplicates and not any(map(_moved, plan.objects)):
+        return ()
     scene = _Scene(plan, before, after)
     found = [consequence for look in _LOOKS for consequence in look(scene)]
     return tuple(sorted(set(found), key=lambda item: (item.resource, item.code, item.message)))
+
+
+def _moved(item: PlannedObject) -> bool:
+    if item.before is None or item.after is None:
+        return False
+    old, new = item.before.origin, item.after.origin
+    return old.path != new.path or old.rendered_by != new.rendered_by
 
 
 class _Scene:
@@ -176,7 +185,12 @@ def _scaling_fights(scene: _Scene) -> Iterator[Consequence]:
 
 def _dangling(scene: _Scene) -> Iterator[Consequence]:
     """A reference to something that the change takes away, or that was never there."""
+    # Where nothing goes, only what changes can come to miss something.
+    edited = {item.id.identity for item in scene.changed}
+    something_goes = not scene.before.names <= scene.after.names
     for resource in scene.resources_after:
+        if not something_goes and resource.id.identity not in edited:
+            continue
         known_before = scene.before.by_identity.get(resource.id.identity)
         old = {(one.kind, one.name) for one in references_of(known_before)} if known_before is not None else set()
         for reference in references_of(resource):
