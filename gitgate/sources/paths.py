@@ -123,11 +123,6 @@ def _target_fault(target: bytes) -> tuple[str, str] | None:
     return None
 
 
-def resolve_link(tree: Tree, path: str) -> str | LinkProblem:
-    """Where one path leads; for many paths of one tree make one `LinkResolver`."""
-    return LinkResolver(tree).resolve(path)
-
-
 def _problem(code: str, what: str, *, path: str, link: str) -> LinkProblem:
     if not link:
         code = "path-missing" if code == "symlink-dangling" else code

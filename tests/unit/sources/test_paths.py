@@ -7,7 +7,7 @@ import time
 import pytest
 
 from gitgate.change import TreeEntry
-from gitgate.sources.paths import LinkProblem, LinkResolver, is_git_name, path_problems, resolve_link
+from gitgate.sources.paths import LinkProblem, LinkResolver, is_git_name, path_problems
 from gitgate.tree import MemoryTree
 
 NFC, NFD = "caf\u00e9.yaml", "cafe\u0301.yaml"
@@ -131,7 +131,7 @@ TREE = MemoryTree(
     ],
 )  # fmt: skip
 def test_links_inside_the_tree_are_followed(path: str, leads_to: str):
-    assert resolve_link(TREE, path) == leads_to
+    assert LinkResolver(TREE).resolve(path) == leads_to
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_links_inside_the_tree_are_followed(path: str, leads_to: str):
     ],
 )  # fmt: skip
 def test_g10_links_that_lead_to_no_file_of_the_tree(path: str, code: str, link: str):
-    outcome = resolve_link(TREE, path)
+    outcome = LinkResolver(TREE).resolve(path)
     assert isinstance(outcome, LinkProblem)
     assert (outcome.code, outcome.link) == (code, link)
 
