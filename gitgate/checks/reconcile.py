@@ -15,7 +15,7 @@ from gitgate.checks.reconcile_rules import RECONCILE_RULE_LIST, RECONCILE_RULES
 from gitgate.finding import Finding, Rule, stable_field
 from gitgate.location import FieldPath, Location, Precision
 from gitgate.proposal import Proposal
-from gitgate.reconcile.create_rules import CUSTOM_RESOURCE
+from gitgate.reconcile.create_rules import CUSTOM_RESOURCE, REQUIRED_BY_SCHEMA
 from gitgate.reconcile.failure import Failure
 from gitgate.reconcile.follow import Consequence, follow
 from gitgate.reconcile.plan import Action, Plan, PlannedObject, make_plan
@@ -23,10 +23,10 @@ from gitgate.reconcile.tables import shipped_versions
 from gitgate.resource import Resource
 from gitgate.settings import Settings
 
-_SCHEMA_CODES = frozenset({"undeclared-field", "wrong-type", "invalid-quantity", "duplicate-key", CUSTOM_RESOURCE})
+_SCHEMA_CODES = frozenset(
+    {"undeclared-field", "wrong-type", "invalid-quantity", "duplicate-key", REQUIRED_BY_SCHEMA, CUSTOM_RESOURCE}
+)
 """Failures that the schema check finds in any tree."""
-
-_MISSING = "required-field"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _planned(item: PlannedObject) -> Iterator[Finding]:
 
 
 def _is_schema_matter(failure: Failure) -> bool:
-    return failure.code in _SCHEMA_CODES or (failure.code == _MISSING and failure.message == "Required value")
+    return failure.code in _SCHEMA_CODES
 
 
 def _known_before(plan: Plan, proposal: Proposal, version: str) -> Iterator[Finding]:

@@ -42,6 +42,9 @@ _DETAILS = {
 _SPECIAL_REQUIRED = frozenset({CORE + "ConfigMapKeySelector", AUTOSCALING + "HPAScalingPolicy"})
 _FIRST = ("metadata", "selector", "template", "volumes", "initContainers", "containers")
 _LIMIT = 20
+REQUIRED_BY_SCHEMA = "absent-field"
+"""The code of a field that OpenAPI requires, too."""
+
 CUSTOM_RESOURCE = "invalid-custom-resource"
 """The code of whatever a custom resource's own schema refuses."""
 _NOT_ENUM = frozenset({(CORE + "Lifecycle", "stopSignal"), (CORE + "ServiceSpec", "ipFamilies")})
@@ -105,7 +108,12 @@ def _required(node: TypeNode, value: Mapping[str, Any], path: FieldPath) -> Iter
         if child is None or (node.name, key) in _MAY_BE_EMPTY or value.get(key) not in (None, ""):
             continue
         if child.shape is Shape.SCALAR and child.types == ("string",):
-            yield required((*path, key), _DETAILS.get((node.name, key), ""))
+            yield replace(required((*path, key), _DETAILS.get((node.name, key), "")), code=_required_code(value, key))
+
+
+def _required_code(value: Mapping[str, Any], key: str) -> str:
+    # An empty text is there for OpenAPI, and missing for the server's own validation.
+    return "required-field" if value.get(key) == "" else REQUIRED_BY_SCHEMA
 
 
 def _enums(node: TypeNode, value: Mapping[str, Any], path: FieldPath) -> Iterator[Failure]:

@@ -49,6 +49,12 @@ def test_a_new_selector_is_rejected(judge) -> None:
     assert reconcile(ended) == ["reconcile/blocked"]
 
 
+def test_a_container_without_an_image_is_rejected_although_openapi_allows_it(judge) -> None:
+    ended = judge(text(workload()), text(changed(workload(), "spec.template.spec.containers.0.image")))
+    assert ended.code == 1
+    assert reconcile(ended) == ["reconcile/blocked"]
+
+
 def test_a_claim_may_not_vanish(judge) -> None:
     ended = judge(text(CLAIM), None)
     assert ended.code == 1
