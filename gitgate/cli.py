@@ -13,7 +13,7 @@ import click
 
 from gitgate import __version__
 from gitgate.cli_options import now_option, trust_roots_option, utc
-from gitgate.cli_signatures import hook, verify
+from gitgate.cli_signatures import hook, signer, verify
 from gitgate.errors import GitgateError, UsageError
 from gitgate.plan_command import plan_command
 
@@ -304,4 +304,5 @@ def add(*, files: tuple[Path, ...], directory: Path) -> None:
 
 cli.add_command(plan_command)
 cli.add_command(hook)
+cli.add_command(signer)
 cli.add_command(verify)

@@ -147,3 +147,48 @@ def _globs(patterns: tuple[str, ...]) -> tuple[str, ...]:
         except ValueError as error:
             raise UsageError(f"--protect {error}") from error
     return patterns
+
+
+@click.group()
+def signer() -> None:
+    """Say who may sign: entries for .gitgate/signers.yaml."""
+
+
+@signer.command("add")
+@click.argument("name")
+@click.option(
+    "--email", "emails", multiple=True, required=True, help="An address of theirs. May be given several times."
+)
+@click.option(
+    "--key", "files", type=click.Path(path_type=Path), multiple=True, required=True, metavar="FILE",
+    help="An OpenPGP certificate, or SSH public keys, one a line. May be given several times.",
+)  # fmt: skip
+@click.option("--bot", is_flag=True, help="A machine, which signs only where a rule with narrow paths names it.")
+@click.option(
+    "--directory", type=click.Path(path_type=Path, exists=True, file_okay=False), default=".", metavar="DIR",
+    help="The work tree whose signers file is written.  [default: the current directory]",
+)  # fmt: skip
+def add_signer(*, name: str, emails: tuple[str, ...], files: tuple[Path, ...], bot: bool, directory: Path) -> None:
+    """Declare a principal and its keys.
+
+    The entry counts once the administrators of the protected branch have merged it.
+    """
+    from gitgate.signer_entries import add_signer as add  # noqa: PLC0415
+
+    for line in add(directory, name, emails, files, bot=bot):
+        click.echo(line)
+
+
+@signer.command("suggest")
+@click.argument("revision", required=False, default="HEAD")
+@click.option("-n", "limit", type=click.IntRange(1), default=1000, show_default=True, help="Commits that are read.")
+@git_dir_option
+def suggest(*, revision: str, limit: int, git_dir: Path | None) -> None:
+    """List the keys that signed so far and in whose name, each unproven."""
+    from gitgate.git import Repository  # noqa: PLC0415
+    from gitgate.reporters.encode import log_safe  # noqa: PLC0415
+    from gitgate.signer_entries import suggest_signers  # noqa: PLC0415
+
+    with Repository.open(git_dir) as repository:
+        for line in suggest_signers(repository, revision, limit):
+            click.echo(log_safe(line))

@@ -47,6 +47,9 @@ def test_the_wheel_works_where_there_is_nothing_else_of_gitgate(wheel: Path, tmp
         shipped = {path.name for path in (ROOT / folder).iterdir() if path.is_file()}
         assert {f"gitgate/_data/{folder}/{name}" for name in shipped} <= names
     assert "gitgate/py.typed" in names
+    vectors = {path.name for path in (ROOT / "gitgate" / "signature" / "vectors").iterdir() if path.is_file()}
+    assert vectors
+    assert {f"gitgate/signature/vectors/{name}" for name in vectors} <= names
     assert not [name for name in names if name.startswith(("tests/", "examples/", "action/"))]
 
     environment = tmp_path / "environment"
