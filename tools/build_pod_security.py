@@ -153,11 +153,22 @@ def _host_controls() -> Iterator[Control]:
         since=(1, 34),
         message="probes and lifecycle handlers must not name a host",
         fix="Remove host: a probe then asks the pod itself.",
-        expression="variables.containers.all(c,\n"
-        "  [c.?livenessProbe, c.?readinessProbe, c.?startupProbe, c.?lifecycle.?postStart,\n"
-        "  c.?lifecycle.?preStop].all(h,\n"
-        "    h.?httpGet.?host.orValue('') == '' && h.?tcpSocket.?host.orValue('') == ''))",
+        expression=_no_host_in_handlers(),
     )
+
+
+def _no_host_in_handlers() -> str:
+    """Each handler is asked for before it is looked into: most containers have none or one."""
+    empty = "?host.orValue('') == ''"
+    tests = [
+        f"(!has(c.{name}) || (c.{name}.?httpGet.{empty} && c.{name}.?tcpSocket.{empty}))"
+        for name in ("livenessProbe", "readinessProbe", "startupProbe")
+    ]
+    hooks = [
+        f"c.lifecycle.?{name}.?{kind}.{empty}" for name in ("postStart", "preStop") for kind in ("httpGet", "tcpSocket")
+    ]
+    tests.append(f"(!has(c.lifecycle) || ({' && '.join(hooks)}))")
+    return "variables.containers.all(c,\n" + " &&\n".join(tests) + ")"
 
 
 def _container_controls() -> Iterator[Control]:
@@ -240,17 +251,20 @@ def _profile_controls() -> Iterator[Control]:
             until=until,
             message=f"seLinuxOptions must not set user or role, and no type but {', '.join(names)}",
             fix="Remove seLinuxOptions, or use an allowed type.",
-            variables=(
-                CONTAINERS,
-                (
-                    "options",
-                    """[object.spec.?securityContext.?seLinuxOptions] +
-                    variables.containers.map(c, c.?securityContext.?seLinuxOptions)""",
-                ),
-            ),
-            expression=f"variables.options.all(o, o.?type.orValue('') in {_list(['', *names])} &&\n"
-            "  o.?user.orValue('') == '' && o.?role.orValue('') == '')",
+            variables=(CONTAINERS, CONTEXT),
+            expression="[variables.context].all(s, " + _allowed_options(names) + ") &&\n"
+            "variables.containers.all(c, !has(c.securityContext) || [c.securityContext].all(s,\n"
+            + _allowed_options(names)
+            + "))",
         )
+
+
+def _allowed_options(names: Sequence[str]) -> str:
+    options = "s.seLinuxOptions"
+    return (
+        f"!has({options}) || ({options}.?type.orValue('') in {_list(['', *names])} &&\n"
+        f"{options}.?user.orValue('') == '' && {options}.?role.orValue('') == '')"
+    )
 
 
 def _seccomp_controls() -> Iterator[Control]:

@@ -83,14 +83,17 @@ def _rulebooks(proposal: Proposal, settings: Settings) -> tuple[_Rulebook, ...]:
         return (base,)
     ours = read_rulebook(proposal.proposed_rulebook, settings.limits)
     new = (*shipped, *ours.resources, *proposal.after.resources)
-    known = {(resource.id.identity): resource.data for resource in old}
+    known: dict[tuple[str, str, str, str], list[Any]] = {}
+    for resource in old:
+        known.setdefault(resource.id.identity, []).append(resource.data)
+
+    def is_known(resource: Resource) -> bool:
+        return resource.data in known.get(resource.id.identity, ())
+
     policies = tuple(read_policies(new))
     bindings = tuple(read_bindings(new))
-    edited = {item.name for item in policies if known.get(item.resource.id.identity) != item.resource.data}
-    chosen = tuple(
-        item for item in bindings
-        if item.policy in edited or known.get(item.resource.id.identity) != item.resource.data
-    )  # fmt: skip
+    edited = {item.name for item in policies if not is_known(item.resource)}
+    chosen = tuple(item for item in bindings if item.policy in edited or not is_known(item.resource))
     needed = edited | {item.policy for item in chosen}
     proposed = _Rulebook(
         policies=tuple(item for item in policies if item.name in needed),
@@ -155,12 +158,15 @@ def _prepare(rulebook: _Rulebook, settings: Settings, engine: Engine) -> tuple[t
             rule="policy/invalid", severity=Severity.ERROR, message=problem.message, location=problem.location,
         ) for problem in rulebook.files.problems
     ]  # fmt: skip
-    programs: dict[str, Program | None] = {}
-    policies = {policy.name: policy for policy in reversed(rulebook.policies)}
-    for policy in policies.values():
-        programs[policy.name] = None
-        defects = list(_defects(policy, settings, engine, programs))
+    # Several roots may render a policy of one name differently: each of them judges.
+    policies: dict[str, list[tuple[Policy, Program | None]]] = {}
+    for policy in rulebook.policies:
+        variants = policies.setdefault(policy.name, [])
+        if any(variant.resource.data.get("spec") == policy.resource.data.get("spec") for variant, _ in variants):
+            continue
+        program, defects = _compile(policy, settings, engine)
         findings += defects
+        variants.append((policy, program))
     bounds = []
     for binding in rulebook.bindings:
         if binding.defects:
@@ -170,45 +176,45 @@ def _prepare(rulebook: _Rulebook, settings: Settings, engine: Engine) -> tuple[t
             message = f"there is no policy {binding.policy}, so the binding enforces nothing"
             findings.append(_finding("binding-without-policy", message, binding.resource, ("spec", "policyName")))
         else:
-            program = programs[binding.policy]
-            if program is not None:
-                bounds.append(Bound(policies[binding.policy], binding, program))
+            bounds += [Bound(policy, binding, program) for policy, program in policies[binding.policy] if program]
     return tuple(bounds), tuple(findings)
 
 
-def _defects(
-    policy: Policy, settings: Settings, engine: Engine, programs: dict[str, Program | None]
-) -> Iterator[Finding]:
-    """Why a policy cannot run; when it can, its program is noted."""
-    for defect in policy.defects:
-        yield _finding("invalid", defect.message, policy.resource, defect.field)
+def _compile(policy: Policy, settings: Settings, engine: Engine) -> tuple[Program | None, list[Finding]]:
+    """A policy's program, or why it cannot run."""
     if policy.defects:
-        return
+        return None, [_finding("invalid", defect.message, policy.resource, defect.field) for defect in policy.defects]
     if policy.asks_cluster:
         message = f"policy {policy.name} uses authorizer, and only a cluster can say what that answers"
-        yield _finding("not-evaluable", message, policy.resource, ("spec",))
-        return
+        return None, [_finding("not-evaluable", message, policy.resource, ("spec",))]
     program = engine.compile(policy.source)
     if program.limit is not None:
-        yield _finding("limit", f"compiling policy {policy.name} {program.limit}", policy.resource, ("spec",))
-        return
-    for problem in program.problems:
-        message = f"line {problem.line}, column {problem.column} of the expression: {problem.message}"
-        place = policy.field_of(problem.part, problem.index)
-        yield _finding("compile-error", message, policy.resource, place)
-    late = [
-        (requirement, version)
-        for requirement in program.requirements
-        for version in settings.kubernetes_versions
-        if _number(version) < _number(requirement.version)
+        return None, [_finding("limit", f"compiling policy {policy.name} {program.limit}", policy.resource, ("spec",))]
+    findings = [
+        _finding(
+            "compile-error",
+            f"line {problem.line}, column {problem.column} of the expression: {problem.message}",
+            policy.resource,
+            policy.field_of(problem.part, problem.index),
+        )
+        for problem in program.problems
     ]
-    shipped = policy.resource.origin.path.startswith(BUNDLED)
-    for requirement, version in late if not shipped else ():
-        message = f"{requirement.what} exists from Kubernetes {requirement.version} on, not in {version}"
-        place = policy.field_of(requirement.part, requirement.index)
-        yield _finding("compile-error", message, policy.resource, place)
-    if not program.problems and (shipped or not late):
-        programs[policy.name] = program
+    if not policy.resource.origin.path.startswith(BUNDLED):
+        findings += _too_new(policy, program, settings)
+    return (None if findings else program), findings
+
+
+def _too_new(policy: Policy, program: Program, settings: Settings) -> Iterator[Finding]:
+    """What some demanded Kubernetes version does not have; shipped policies need not be in a cluster to judge."""
+    for requirement in program.requirements:
+        for version in settings.kubernetes_versions:
+            if _number(version) < _number(requirement.version):
+                yield _finding(
+                    "compile-error",
+                    f"{requirement.what} exists from Kubernetes {requirement.version} on, not in {version}",
+                    policy.resource,
+                    policy.field_of(requirement.part, requirement.index),
+                )
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -265,7 +265,10 @@ class Engine:
                 position += 1
 
     def _one_by_one(self, batch: _Batch, item: tuple[dict[str, int], list[int]]) -> tuple[Outcome, ...]:
-        """Ask again, a program at a time, to find the one that ends the worker."""
+        """Ask again, a program at a time, to find the one that ends the worker.
+
+        A single one is asked again, too: the worker may have been killed by somebody else.
+        """
         bindings, programs = item
         outcomes: list[Outcome] = []
         used = sorted(set(bindings.values()))

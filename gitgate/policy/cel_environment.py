@@ -432,6 +432,14 @@ def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
+def is_true(result: Any) -> bool:
+    """Is the result of an evaluation the truth value?"""
+    try:
+        return result.plain_value() is True
+    except TypeError:  # a type that Python has no word for
+        return False
+
+
 def result_value(result: Any) -> tuple[Any, str | None]:
     """What an evaluation gave, as a plain value or as an error's message."""
     kind = result.type()

@@ -15,13 +15,13 @@ import signal
 import sys
 from typing import Any
 
-from gitgate.policy.cel_environment import CompileError, Environment, result_value
+from gitgate.policy.cel_environment import CompileError, Environment, is_true, result_value
 
 MEMORY_LIMIT = 1 << 30
 """Bytes of address space."""
 CPU_LIMIT = 600
 """Seconds for the life of the process; one request has `REQUEST_SECONDS`."""
-REQUEST_SECONDS = 0.3
+REQUEST_SECONDS = 0.2
 """CPU seconds for one compilation, and for one object with all its programs."""
 _HEADER = 4
 
@@ -154,9 +154,11 @@ class _Program:
         errors: list[list[Any]] = []
         denials: list[list[Any]] = []
         for index, (program, message) in enumerate(self._validations):
-            value, error = result_value(program.eval(activation))
-            if value is True:
+            result = program.eval(activation)
+            # The common answer first: asking for the type of every result takes half as long again.
+            if is_true(result):
                 continue
+            value, error = result_value(result)
             if error is not None or value is not False:
                 errors.append(["validations", index, error or "did not evaluate to a bool"])
             else:

@@ -294,14 +294,22 @@ def _read(outcome: Outcome, bound: Bound, request: Request) -> Iterator[Answer]:
         yield answer(Code.LIMIT, None, f"it {outcome.limit}" if not outcome.limit.startswith("the ") else outcome.limit)
         return
     action = _strictest(binding)
+    # What an expression says may quote what it read.
+    secret = "Secret" in {request.kind, policy.param_kind[1] if policy.param_kind is not None else ""}
     for error in outcome.errors:
-        yield answer(Code.ERROR, action if policy.fails else None, error.message, error.part, error.index)
+        words = "an expression ended with an error" if secret else error.message
+        yield answer(Code.ERROR, action if policy.fails else None, words, error.part, error.index)
     for index, message in outcome.denials:
         validation = policy.validations[index]
-        words = message or validation.message or f"failed expression: {' '.join(validation.expression.split())}"
+        words = (
+            (None if secret else message)
+            or validation.message
+            or f"failed expression: {' '.join(validation.expression.split())}"
+        )
         yield answer(Code.DENIED, action, words, "validations", index)
     for index, value in outcome.annotations:
-        yield answer(Code.AUDIT, None, f"{policy.annotations[index][0]}: {value}", "auditAnnotations", index)
+        words = policy.annotations[index][0] if secret else f"{policy.annotations[index][0]}: {value}"
+        yield answer(Code.AUDIT, None, words, "auditAnnotations", index)
 
 
 def _strictest(binding: Binding) -> Action:

@@ -338,3 +338,22 @@ def test_several_bindings_give_one_finding_with_the_greatest_weight(repository) 
     shop(repository, f"{policy(actions='[Warn]')}---\n{second}")
     repository.commit({"apps/web.yaml": deployment(replicas=9)}, branch="change")
     assert own(judge(repository)) == [("policy/denied", "warning")]
+
+
+def test_policies_of_one_name_from_two_directories_both_judge(repository) -> None:
+    strict = policy(expression="object.spec.replicas <= 3")
+    repository.commit({"apps/web.yaml": deployment(), "one/policy.yaml": policy(), "two/policy.yaml": strict})
+    repository.branch("change")
+    repository.commit({"apps/web.yaml": deployment(replicas=4)}, branch="change")
+    assert DENIED[0] in own(judge(repository))
+
+
+def test_what_is_in_a_secret_is_not_quoted(repository) -> None:
+    text = policy(expression="false", groups="['']", resources="[secrets]")
+    text = text.replace('"false"', '"false"\n      messageExpression: "\'is \' + object.stringData.key"', 1)
+    shop(repository, text)
+    secret = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\nstringData:\n  key: hunter2hunter2\n"
+    repository.commit({"s.yaml": secret}, branch="change")
+    ended = judge(repository)
+    assert own(ended) == DENIED
+    assert "hunter2" not in ended.stdout + ended.stderr
