@@ -33,6 +33,13 @@ def schema_files(pattern: str) -> tuple[Path, ...]:
     return tuple(sorted(_folder("schemas").glob(pattern)))
 
 
+def kubernetes_versions() -> tuple[str, ...]:
+    """The minor versions of Kubernetes whose schemas are shipped, the oldest first: `1.33`."""
+    names = (path.name for path in schema_files("kubernetes-*.json.gz"))
+    versions = (name.removeprefix("kubernetes-").removesuffix(".json.gz") for name in names)
+    return tuple(sorted(versions, key=lambda version: [int(part) for part in version.split(".")]))
+
+
 def policy_files() -> tuple[Path, ...]:
     """The policies that gitgate ships, sorted by name."""
     return tuple(sorted(path for path in _folder("policies").iterdir() if path.suffix == ".yaml"))

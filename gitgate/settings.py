@@ -127,6 +127,7 @@ def parse_settings(data: bytes, name: str, rule_ids: Iterable[str]) -> Settings:
     for rule in value.get("rules", {}):
         if rule not in known:
             raise _error(name, document, ("rules", rule), f"there is no rule {rule!r}{_did_you_mean(rule, known)}")
+    _demand_shipped_versions(name, document)
     for index, pattern in enumerate(value.get("exclude", ())):
         try:
             compile_glob(pattern)
@@ -144,6 +145,14 @@ def parse_settings(data: bytes, name: str, rule_ids: Iterable[str]) -> Settings:
             message = f"there is no set of policies {chosen!r}{_did_you_mean(chosen, shipped)}"
             raise _error(name, document, ("policy", "sets", index), message) from None
     return _settings(value, known)
+
+
+def _demand_shipped_versions(name: str, document: YamlDocument) -> None:
+    shipped = bundled.kubernetes_versions()
+    for index, version in enumerate(document.value.get("kubernetesVersions", ())):
+        if ".".join(version.removeprefix("v").split(".")[:2]) not in shipped:
+            message = f"gitgate has no schemas of Kubernetes {version}; there are {', '.join(shipped)}"
+            raise _error(name, document, ("kubernetesVersions", index), message)
 
 
 def _settings(value: Mapping[str, Any], known_rules: frozenset[str]) -> Settings:

@@ -30,7 +30,6 @@ Kind = tuple[str, str, str]
 
 Schema = dict[str, Any]
 _VERSION = re.compile(r"v?(\d{1,3})\.(\d{1,4})(?:\.\d{1,6})?(?:[-+][0-9A-Za-z.+-]*)?", re.ASCII)
-_FILE = re.compile(r"kubernetes-(\d+)\.(\d+)\.json\.gz")
 _REFERENCE_START = "#/$defs/"
 
 
@@ -156,9 +155,7 @@ class SchemaCatalog:
     @staticmethod
     def bundled_versions() -> tuple[str, ...]:
         """The Kubernetes versions that gitgate has schemas of, oldest first."""
-        matches = (_FILE.fullmatch(path.name) for path in bundled.schema_files("kubernetes-*.json.gz"))
-        numbers = sorted((int(match[1]), int(match[2])) for match in matches if match)
-        return tuple(f"{major}.{minor}" for major, minor in numbers)
+        return bundled.kubernetes_versions()
 
     @staticmethod
     def newest() -> str:

@@ -68,6 +68,7 @@ limits:
         ("version: 1\nrulez: {}", "2:", ["rulez", "did you mean 'rules'"]),
         ("version: 1\nx: 1", "2:", ["x", "kubernetesVersions"]),
         ("version: 1\nkubernetesVersions: [1.30]", "2:", ["1.3", '"1.30"']),
+        ('version: 1\nkubernetesVersions:\n  - "1.36"\n  - "1.99"', "4:", ["1.99", "1.36, 1.37"]),
         ('version: 1\nkubernetesVersions: ["latest"]', "2:", ["latest", '"1.33"']),
         ("version: 1\nsources:\n  - path: apps\n    type: helm", "4:", ["helm", "auto, plain, kustomize"]),
         ("version: 1\nsources:\n  - type: plain", "3:", ["path"]),
