@@ -50,7 +50,13 @@ def compare(findings: Iterable[Finding], baseline: Sequence[Finding], proposal: 
             moved[finding.fingerprint] -= 1
             compared[index] = replace(finding, state=State.EXISTING)
             gone.remove(_first_moved(gone, finding.fingerprint, after))
-    return (*compared, *gone)
+    # What still cannot be judged was not mended, though its content and so its fingerprint changed.
+    still = {_subject(finding) for finding in compared if finding.state is State.NEW}
+    return (*compared, *(finding for finding in gone if not finding.discriminator or _subject(finding) not in still))
+
+
+def _subject(finding: Finding) -> tuple[str, _Identity, str, str]:
+    return (finding.rule, *_key(finding), finding.stable_field)
 
 
 def _first_moved(gone: list[Finding], fingerprint: str, after: frozenset[tuple[_Identity, str]]) -> Finding:
