@@ -8,7 +8,7 @@ so the gate hands the check a `History`; without one (files, the index) there ar
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -17,17 +17,19 @@ from gitgate.checks.base import Examination
 from gitgate.checks.signature_rules import SIGNATURE_RULE_LIST, SIGNATURE_RULES, SIGNERS_CHANGED
 from gitgate.finding import Finding, Rule
 from gitgate.location import Location
-from gitgate.proposal import Proposal
+from gitgate.proposal import Proposal, Snapshot
 from gitgate.report import CheckStatus
 from gitgate.settings import Settings
 
 if TYPE_CHECKING:
     from gitgate.git import Repository
+    from gitgate.signature.signers import Signers
     from gitgate.signature.verdict import Code, CommitVerdict, Failure, RangeVerdict
     from gitgate.tree import Tree
 
 NO_COMMITS = "there are no commits to judge, as what is judged is not committed"
 NOT_DEMANDED = "signatures are not demanded: the base has no .gitgate/signers.yaml"
+_AGENT_KINDS = frozenset({"AppProject", "GitRepository"})
 _SHORT = 12
 _DETAILS_SHOWN = 5
 _SUBJECT_SHOWN = 72
@@ -72,8 +74,35 @@ class SignatureCheck:
             SettingsError: The base's signers file is not valid.
         """
         if self.history is None:
-            return Examination(judged=_NOTHING, reason=NO_COMMITS)
+            return _with_agents(Examination(judged=_NOTHING, reason=NO_COMMITS), proposal, None)
         return _examine(self.history, proposal)
+
+
+def _with_agents(examination: Examination, proposal: Proposal, signers: Signers | None) -> Examination:
+    """Add what agents would refuse, in both snapshots, so that only a change of it is new."""
+    after = tuple(_agent_findings(proposal.after, signers))
+    before = tuple(_agent_findings(proposal.before, signers))
+    return replace(examination, findings=(*examination.findings, *after), baseline=before)
+
+
+def _agent_findings(snapshot: Snapshot, signers: Signers | None) -> Iterator[Finding]:
+    asked = [item for item in snapshot.resources if item.id.kind in _AGENT_KINDS]
+    if not asked:
+        return
+    from gitgate.signature.agents import refusals  # noqa: PLC0415 - only with agents that demand signatures
+
+    for refusal in refusals(snapshot.resources, signers):
+        demand = refusal.demand
+        rule = SIGNATURE_RULES[f"agent-will-refuse-{refusal.method}"]
+        yield Finding(
+            rule=rule.id,
+            severity=rule.severity,
+            message=f"{demand.agent} would refuse the tip: {refusal.reason}",
+            resource=demand.resource.id,
+            field=demand.field,
+            origin=demand.resource.origin,
+            discriminator=refusal.reason,
+        )
 
 
 def _examine(history: History, proposal: Proposal) -> Examination:
@@ -95,7 +124,8 @@ def _examine(history: History, proposal: Proposal) -> Examination:
             findings.append(_finding(Code.POLICY_INVALID, message, message))
             adopted = None
         notes = ("From this merge on every commit must be signed.",) if adopted is not None else ()
-        return Examination(findings=tuple(findings), judged=_NOTHING, reason=NOT_DEMANDED, notes=notes)
+        quiet = Examination(findings=tuple(findings), judged=_NOTHING, reason=NOT_DEMANDED, notes=notes)
+        return _with_agents(quiet, proposal, adopted)
     request = VerificationRequest(
         base=history.base,
         head=history.head,
@@ -113,7 +143,7 @@ def _examine(history: History, proposal: Proposal) -> Examination:
     elif not complete and not verdict.failures:
         reason = f"of {verdict.commits_seen} commits {len(verdict.commits)} were judged"
     staged = ("What is staged is not signed before it is committed; only the commits below it were judged.",)
-    return Examination(
+    judged = Examination(
         findings=tuple(_findings(verdict, proposal)),
         status=CheckStatus.UNDETERMINED if reason else CheckStatus.COMPLETED,
         reason=reason,
@@ -121,6 +151,7 @@ def _examine(history: History, proposal: Proposal) -> Examination:
         judged=MappingProxyType({"commits": len(verdict.commits)}),
         notes=staged if history.staged else (),
     )
+    return _with_agents(judged, proposal, signers)
 
 
 def _system_time() -> datetime:

@@ -206,3 +206,25 @@ def test_a_hostile_subject_and_author_are_shown_and_not_obeyed(shop: RepositoryB
     assert "\u202e" not in ended.stdout
     assert output != "markdown" or "<img" not in ended.stdout
     assert not [line for line in ended.stdout.splitlines() if line.startswith("::error::pwned")]
+
+
+def test_a_merge_that_the_agent_would_refuse_is_told_once(shop: RepositoryBuilder, keys: SigningKeys) -> None:
+    def source(verify: str) -> str:
+        return (
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata:\n  name: shop\n"
+            f"  namespace: flux-system\nspec:\n  interval: 1m\n  url: https://git.example.com/shop\n{verify}"
+        )
+
+    verified = source("  verify:\n    mode: HEAD\n    secretRef:\n      name: signers\n")
+    shop.commit({"flux/shop.yaml": source("")}, branch="main")
+    shop.branch("change", "main")
+    commit_signed(shop, keys.ssh["bob"], {"flux/shop.yaml": verified})
+    ended = judge(shop)
+    assert ended.code == 0, ended.stdout
+    assert ended.rules() == ["signature/agent-will-refuse-rebase"]
+    (finding,) = ended.report["findings"]
+    assert (finding["location"]["path"], finding["severity"]) == ("flux/shop.yaml", "warning")
+    shop.branch("main", "change")
+    commit_signed(shop, keys.ssh["bob"], CHANGE)
+    assert judge(shop).rules() == []
+    assert judge(shop).rules("existing") == ["signature/agent-will-refuse-rebase"]

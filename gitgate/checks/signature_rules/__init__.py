@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from gitgate.checks.signature_rules import authority, commits, history, keys
+from gitgate.checks.signature_rules import agents, authority, commits, history, keys
 from gitgate.finding import Rule
 
 SIGNERS_CHANGED = "signers-changed"
 """The rule of the lines that say how a change edits the signers."""
 
 SIGNATURE_RULE_LIST: tuple[Rule, ...] = tuple(
-    sorted((*commits.RULES, *keys.RULES, *authority.RULES, *history.RULES), key=lambda rule: rule.id)
+    sorted((*agents.RULES, *commits.RULES, *keys.RULES, *authority.RULES, *history.RULES), key=lambda rule: rule.id)
 )
 """Every rule of the signature check, sorted by id."""
 
