@@ -20,8 +20,13 @@ def main() -> None:
     # of them cost a fifth of the time and freed nothing (make bench).
     gc.disable()
     # Ended by a signal, the program still stops its children and removes its private directories.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    sys.exit(run(sys.argv[1:]))
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) is signal.SIG_DFL:  # nohup ignores SIGHUP, and means it
+            signal.signal(ending, lambda number, _: sys.exit(128 + number))
+    try:
+        sys.exit(run(sys.argv[1:]))
+    except KeyboardInterrupt:  # while the program itself was loaded
+        sys.exit(130)
 
 
 def run(arguments: list[str]) -> int:

@@ -102,6 +102,9 @@ def run(  # noqa: PLR0913 - each is a limit that a caller may need to set
     """
     program = Path(arguments[0]).name
     with _start(arguments, cwd, environment, stderr=subprocess.PIPE) as child:
+        _running.add(child)
+        if _ended.is_set():
+            child.kill()
         try:
             stdout, stderr = _converse(child, stdin, time.monotonic() + timeout, output_limit)
         except _LimitError as limit:
@@ -112,12 +115,27 @@ def run(  # noqa: PLR0913 - each is a limit that a caller may need to set
         finally:
             # Also on Ctrl-C: the child has its own session, so the terminal's signal does not reach it.
             _kill(child)
+            _running.discard(child)
     done = Completed(program, child.returncode, stdout, stderr)
     if done.returncode < 0:
         raise ToolError(f"{program} was killed by signal {-done.returncode}")
     if done.returncode not in expected:
         raise ToolError(f"{program} failed (exit code {done.returncode}): {done.complaint}")
     return done
+
+
+_running: set[subprocess.Popen[bytes]] = set()
+"""What `run` waits for in any thread."""
+
+
+_ended = threading.Event()
+
+
+def end_running() -> None:
+    """On the way out: end every program that `run` waits for, or starts from now on, so that all threads end."""
+    _ended.set()
+    for child in tuple(_running):
+        child.kill()
 
 
 class _LimitError(Exception):

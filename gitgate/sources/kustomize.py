@@ -11,6 +11,7 @@ from types import MappingProxyType
 from gitgate.errors import ToolError
 from gitgate.location import Location, Position, Precision
 from gitgate.path_glob import matches_any
+from gitgate.process import end_running
 from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Resource
 from gitgate.settings import SourceType
@@ -171,8 +172,14 @@ class _Run:
         if waiting:
             self._context.progress(f"rendering {len(waiting)} kustomizations")
         with ThreadPoolExecutor(max_workers=_PARALLEL_BUILDS) as executor:
-            for closure, built in zip(waiting, executor.map(self._builder.build, inputs), strict=True):
-                self._builder.rendered[_key(closure)] = self._read(closure, built)
+            try:
+                for closure, built in zip(waiting, executor.map(self._builder.build, inputs), strict=True):
+                    self._builder.rendered[_key(closure)] = self._read(closure, built)
+            except (KeyboardInterrupt, SystemExit):
+                # A signal arrives in this thread; the others would go on until their programs run out of time.
+                executor.shutdown(wait=False, cancel_futures=True)
+                end_running()
+                raise
         return {closure.root: self._builder.rendered[_key(closure)] for closure in closures}
 
     def _input(self, closure: Closure) -> BuildInput:
