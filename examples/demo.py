@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -104,6 +105,7 @@ def main() -> int:
         _commit("Repair what gitgate found", [(edit.path, edit.mistake, edit.repair) for edit in EDITS])
         _say("The author repairs them in another commit. Again:")
         _judge(ACCEPTED, frozenset())
+        _sign()
         _say(
             f"""
             Exit code 0: this may be merged. To play with it: cd {os.path.relpath(REPOSITORY)}, change a file,
@@ -114,6 +116,44 @@ def main() -> int:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _sign() -> None:
+    """Demand signatures on main, and show who gets a change of production past them; keys are made on the spot."""
+    if shutil.which("ssh-keygen") is None:
+        _say("(ssh-keygen is not installed, so nobody can sign here, and the part about signatures is left out.)")
+        return
+    _say(
+        """
+        It may be merged, but who made it? From here on main says whose signatures count, in .gitgate/signers.yaml:
+        Alice and Bob may change files, production is Alice's.
+        """
+    )
+    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+        keys = {name: Path(folder) / name for name in ("alice", "bob")}
+        _git("checkout", "--quiet", "main")
+        for name, key in keys.items():
+            _run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(key)], capture=True)
+            address = f"{name}@example.com"
+            _run([str(_gitgate()), "signer", "add", name, "--email", address, "--key", f"{key}.pub"], capture=True)
+        signers = REPOSITORY / ".gitgate" / "signers.yaml"
+        with signers.open("a", encoding="utf-8") as file:
+            file.write('rules:\n  - {id: production, paths: ["overlays/production/**"], signers: [alice]}\n')
+        _git("add", "--all")
+        _git("commit", "--quiet", "--message", "Say whose signatures count")
+        for who, code, text in (
+            (None, REJECTED, "A stolen password is enough to push this, in Alice's name, without her signature:"),
+            ("bob", REJECTED, "Bob's signature is good, and production is not his:"),
+            ("alice", ACCEPTED, "Alice signs it herself:"),
+        ):
+            _say(text)
+            _git("checkout", "--quiet", "-B", "night-shift", "main")
+            file_path = REPOSITORY / EDITS[1].path
+            file_path.write_text(file_path.read_text(encoding="utf-8").replace(EDITS[1].before, EDITS[1].repair, 1))
+            signing = ["-c", "gpg.format=ssh", "-c", f"user.signingKey={keys[who]}"] if who else []
+            options = ["--gpg-sign"] if who else []
+            _git(*signing, "commit", "--quiet", "--all", "--message", "Scale", *options, person=who or "alice")
+            _show("gitgate", "verify", "main..night-shift", expected=code)
 
 
 def _build() -> None:
@@ -153,23 +193,25 @@ def _show(*command: str, expected: int = 0) -> None:
     git = ["git", "--no-pager", "-c", f"color.ui={'never' if _plain() else 'auto'}"]
     program = [str(_gitgate())] if command[0] == "gitgate" else git
     done = _run([*program, *command[1:]])
-    if command[:2] == ("gitgate", "check"):
+    if command[:2] in (("gitgate", "check"), ("gitgate", "verify")):
         print(_strong(f"exit code {done.returncode}"))
     if done.returncode != expected:
         raise DemoError(f"{' '.join(command)} ended with {done.returncode}, not {expected}")
 
 
-def _git(*arguments: str) -> None:
-    done = _run(["git", *arguments], capture=True)
+def _git(*arguments: str, person: str = "developer") -> None:
+    done = _run(["git", *arguments], capture=True, person=person)
     if done.returncode != 0:
         raise DemoError(f"git {arguments[0]}: {done.stderr.strip()}")
 
 
-def _run(command: Sequence[str], *, capture: bool = False) -> subprocess.CompletedProcess[str]:
-    person = {"NAME": "A Developer", "EMAIL": "developer@example.com"}
+def _run(
+    command: Sequence[str], *, capture: bool = False, person: str = "developer"
+) -> subprocess.CompletedProcess[str]:
+    identity = {"NAME": person.capitalize(), "EMAIL": f"{person}@example.com"}
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
-        **{f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in person.items()},
+        **{f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in identity.items()},
         # Nobody's signing key, hook or template has a part in this.
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",

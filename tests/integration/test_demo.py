@@ -36,6 +36,16 @@ def test_it_shows_a_rejection_with_places_and_fixes_and_then_the_accepted_repair
     assert done.stderr == ""
 
 
+def test_it_shows_an_unsigned_commit_the_wrong_signer_and_the_accepted_one(tmp_path: Path) -> None:
+    done = demo(tmp_path / "shop")
+    assert done.returncode == 0, done.stderr
+    _, unsigned, wrong, right = done.stdout.split("$ gitgate verify main..night-shift")
+    assert "UNSIGNED" in unsigned
+    assert "signed by bob" in wrong
+    assert "accepted: 1 commit, 0 refused" in right
+    assert [part.split("exit code ")[1][0] for part in (unsigned, wrong, right)] == ["1", "1", "0"]
+
+
 def test_it_can_be_run_again(tmp_path: Path) -> None:
     assert demo(tmp_path / "shop").returncode == 0
     assert demo(tmp_path / "shop").returncode == 0

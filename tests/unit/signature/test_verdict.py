@@ -33,7 +33,7 @@ def test_the_documented_signers_file_is_valid() -> None:
 
     from gitgate import bundled
 
-    text = PAGE.split("```yaml\n", 1)[1].split("```", 1)[0]
+    text = PAGE.split("## Who may sign", 1)[1].split("```yaml\n", 1)[1].split("```", 1)[0]
     schema = json.loads(bundled.schema_file("signers-v1.json").read_bytes())
     assert not list(Draft202012Validator(schema).iter_errors(yaml.safe_load(text)))
 
