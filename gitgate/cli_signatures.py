@@ -59,7 +59,7 @@ def hook() -> None:
     """Demand signatures where commits are pushed and received."""
 
 
-@hook.command("pre-push")
+@hook.command("pre-push", short_help="Judge what is about to be pushed.")
 @click.argument("remote", required=False, default="origin")
 @click.argument("url", required=False, expose_value=False)
 @trust_roots_option
@@ -89,7 +89,7 @@ def pre_push(*, remote: str, trust_roots: tuple[str, ...], now: datetime | None)
     return write_updates(verdicts, quiet=True)
 
 
-@hook.command("pre-receive")
+@hook.command("pre-receive", short_help="Judge a push on the server.")
 @_protect
 @trust_roots_option
 @now_option
@@ -116,7 +116,7 @@ def pre_receive(*, protected: tuple[str, ...], trust_roots: tuple[str, ...], now
     return write_updates(verdicts, quiet=False)
 
 
-@hook.command("install")
+@hook.command("install", short_help="Write a hook into a repository.")
 @click.option("--pre-push", "name", flag_value="pre-push", default=True, help="Judge on one's own machine (default).")
 @click.option("--pre-receive", "name", flag_value="pre-receive", help="Judge on a server of one's own.")
 @_protect
@@ -179,7 +179,7 @@ def add_signer(*, name: str, emails: tuple[str, ...], files: tuple[Path, ...], b
         click.echo(line)
 
 
-@signer.command("suggest")
+@signer.command("suggest", short_help="List the keys that signed so far.")
 @click.argument("revision", required=False, default="HEAD")
 @click.option("-n", "limit", type=click.IntRange(1), default=1000, show_default=True, help="Commits that are read.")
 @git_dir_option

@@ -135,7 +135,9 @@ def stable_field(data: Mapping[str, Any], path: FieldPath) -> str:
             text.append(f"[{_item_name(value, step)}]")
         elif isinstance(step, str):
             value = value.get(step) if isinstance(value, Mapping) else None
-            text.append(f".{step}" if text else step)
+            # A key with a dot must not read like two keys: format_field_path puts it into brackets.
+            spelt = format_field_path((step,))
+            text.append(spelt if not text or spelt.startswith("[") else f".{spelt}")
         else:
             value = None
             text.append(f"[{step}]")

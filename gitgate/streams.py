@@ -75,6 +75,8 @@ def write_report(
     Raises:
         GitgateError: A file cannot be written: the verdict did not reach who waits for it.
     """
+    if sys.stdout is None and not files_only and any(destination.file is None for destination in destinations):
+        raise GitgateError("standard output is closed, so the report has nowhere to go")
     for destination in destinations:
         render = REPORTERS[destination.format]
         if destination.file is None:

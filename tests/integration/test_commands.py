@@ -96,7 +96,7 @@ def test_every_command_has_help(tmp_path) -> None:
         assert ended.code == 0
         assert ended.stdout.startswith("Usage: gitgate")
         assert "...\n" not in ended.stdout.partition("Commands:")[2], "a summary is cut off"
-        gives_a_verdict = command[:1] not in (["explain"], ["init"], ["schema"])
+        gives_a_verdict = command[:1] not in (["explain"], ["init"], ["schema"], ["hook"], ["signer"])
         assert ("Exit codes: 0" in ended.stdout) == gives_a_verdict
 
 
@@ -117,6 +117,14 @@ def test_a_reader_that_goes_away_is_not_accepted(tmp_path) -> None:
     os.close(write)
     assert done.returncode == 3
     assert b"Traceback" not in done.stderr
+
+
+def test_a_closed_standard_output_is_not_accepted(tmp_path) -> None:
+    (tmp_path / "web.yaml").write_text(deployment())
+    line = f"{sys.executable} -I -m gitgate validate web.yaml >&-"
+    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 3
+    assert b"standard output is closed" in done.stderr
 
 
 def test_a_full_disk_is_not_accepted(tmp_path) -> None:

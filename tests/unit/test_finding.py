@@ -45,7 +45,14 @@ def test_inserting_a_container_above_keeps_the_fingerprint() -> None:
 def test_items_that_nothing_identifies_keep_their_index() -> None:
     assert stable_field({"args": ["a", "b"]}, ("args", 1)) == "args[1]"
     assert stable_field({"args": []}, ("args", 4, "x")) == "args[4].x"
-    assert stable_field({}, ("metadata", "labels", "a/b")) == "metadata.labels.a/b"
+    assert stable_field({}, ("metadata", "labels", "a/b")) == "metadata.labels[a/b]"
+
+
+def test_a_key_with_a_dot_does_not_read_like_two_keys() -> None:
+    assert stable_field({}, ("data", "a.b")) != stable_field({}, ("data", "a", "b"))
+    one = finding(field=("data", "a.b"), stable_field=stable_field({}, ("data", "a.b")))
+    two = finding(field=("data", "a", "b"), stable_field=stable_field({}, ("data", "a", "b")))
+    assert one.fingerprint != two.fingerprint
 
 
 @pytest.mark.parametrize(
