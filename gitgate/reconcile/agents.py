@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gitgate.reconcile.apply import ApplyMethod
+from gitgate.reconcile.ignored import NOTHING_IGNORED, IgnoreRules, argo_ignores, flux_ignores
 from gitgate.resource import Resource
 
 FLUX_GROUP = "kustomize.toolkit.fluxcd.io"
@@ -29,6 +30,7 @@ class Owner:
         method: How it applies.
         force: Does it delete and create anew what cannot be updated?
         prunes: Does it delete what git no longer has?
+        ignores: Fields that it does not compare.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Owner:
     method: ApplyMethod
     force: bool
     prunes: bool
+    ignores: IgnoreRules = NOTHING_IGNORED
 
 
 def find_owners(resources: Iterable[Resource]) -> tuple[Owner, ...]:
@@ -67,6 +70,7 @@ def _flux(resource: Resource) -> Owner:
         ApplyMethod.FLUX,
         spec.get("force") is True,
         spec.get("prune") is True,
+        flux_ignores(str(resource.id), spec),
     )
 
 
@@ -85,6 +89,7 @@ def _argo(resource: Resource) -> Owner | None:
         method=_argo_method(wanted) or ApplyMethod.CLIENT_SIDE,
         force="Force=true" in wanted,
         prunes=isinstance(automated, Mapping) and automated.get("prune") is True,
+        ignores=argo_ignores(str(resource.id), spec, keeps_live="RespectIgnoreDifferences=true" in wanted),
     )
 
 

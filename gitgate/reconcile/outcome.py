@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from gitgate.location import FieldPath
 from gitgate.reconcile.apply import ApplyMethod, apply
 from gitgate.reconcile.canon import canonical
 from gitgate.reconcile.create_rules import create_failures
@@ -72,10 +73,37 @@ def predict_update(  # noqa: PLR0913 - what a three-way merge takes, and how
         return Outcome(before=before, failures=unreadable)
     after = canonical(node, apply(method, node, Sides(before, base, head, others)))
     _keep_allocated(node, before, after)
+    return Outcome(before=before, after=after, failures=_refused(node, before, after, version))
+
+
+def _refused(node: TypeNode, before: Object, after: Object, version: str) -> tuple[Failure, ...]:
     refused, changed = create_failures(node, after), update_failures(before, after, version)
     # apps/validation: a DaemonSet's update is judged before its content, everything else the other way round.
-    refused = changed + refused if node.name == APPS + "DaemonSet" else refused + changed
-    return Outcome(before=before, after=after, failures=refused)
+    return changed + refused if node.name == APPS + "DaemonSet" else refused + changed
+
+
+def predict_kept(node: TypeNode, outcome: Outcome, kept: Iterable[FieldPath], version: str) -> Outcome:
+    """What becomes of an update when the agent leaves some fields as they are in the cluster.
+
+    Args:
+        node: The type of the kind.
+        outcome: What `predict_update` says.
+        kept: Paths that `changed_fields` gave for it.
+        version: Kubernetes version.
+    """
+    after = copy.deepcopy(dict(outcome.after))
+    for path in kept:
+        _put_back(outcome.before, after, path)
+    return Outcome(before=outcome.before, after=after, failures=_refused(node, outcome.before, after, version))
+
+
+def _put_back(before: Any, after: Any, path: FieldPath) -> None:
+    for step in path[:-1]:
+        before, after = before[step], after[step]
+    if not isinstance(before, Mapping) or path[-1] in before:
+        after[path[-1]] = copy.deepcopy(before[path[-1]])
+    else:
+        after.pop(path[-1], None)
 
 
 def _tolerated(node: TypeNode, method: ApplyMethod) -> frozenset[str]:

@@ -13,16 +13,19 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from gitgate.location import FieldPath
 from gitgate.proposal import Snapshot
 from gitgate.reconcile.agents import Handling, Owner, find_owners, handling, owner_of
 from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.changes import ABSENT, FieldChange, changed_fields
 from gitgate.reconcile.failure import Certainty, Failure
+from gitgate.reconcile.ignored import IgnoredField, IgnoreRule, split_ignored
 from gitgate.reconcile.kinds import Kinds
 from gitgate.reconcile.merge import NOBODY, Owned
-from gitgate.reconcile.outcome import Outcome, predict_create, predict_update
+from gitgate.reconcile.outcome import Outcome, predict_create, predict_kept, predict_update
 from gitgate.reconcile.ownership import others
 from gitgate.reconcile.redact import HIDDEN, is_secret, is_sensitive, redact
+from gitgate.reconcile.references import place_of, scale_target
 from gitgate.reconcile.tables import TypeNode
 from gitgate.reconcile.typed import typed_failures
 from gitgate.resource import Resource, ResourceId
@@ -62,6 +65,7 @@ class PlannedObject:
         owner: Who applies it; empty where the repository does not say.
         method: How it is applied.
         drift: What somebody changed in the cluster, and the agent puts back; empty without a live state.
+        ignored: Fields that differ and that a rule ignores; those that are applied all the same are changes, too.
     """
 
     id: ResourceId
@@ -74,6 +78,7 @@ class PlannedObject:
     owner: str = ""
     method: ApplyMethod = ApplyMethod.SERVER_SIDE
     drift: tuple[FieldChange, ...] = ()
+    ignored: tuple[IgnoredField, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,7 @@ def make_plan(
     return Plan(
         objects=tuple(objects),
         version=version,
-        assumptions=_assumptions(objects, live=live is not None),
+        assumptions=(*_assumptions(objects, live=live is not None), *planner.not_understood),
         duplicates=MappingProxyType(_duplicates(after.resources)),
     )
 
@@ -203,6 +208,10 @@ def _duplicates(resources: Iterable[Resource]) -> dict[ResourceId, tuple[Resourc
     return {found[0].id: found for found in several.values() if len(found) > 1}
 
 
+_TOLD = 20
+"""Rules that are not understood, told one by one: a repository must not crowd out its own plan."""
+
+
 class _Planner:
     """What planning one object needs of all the others."""
 
@@ -220,6 +229,22 @@ class _Planner:
         self._kinds = Kinds(version, (*before, *after))
         self._owners_before: tuple[Owner, ...] = find_owners(before)
         self._owners_after: tuple[Owner, ...] = find_owners(after)
+        self._scaled = {target: str(one.id) for one in after if (target := scale_target(one)) is not None}
+
+    @property
+    def not_understood(self) -> tuple[str, ...]:
+        """What the owners ignore in words that are not understood."""
+        told = sorted({text for owner in self._owners_after for text in owner.ignores.not_understood})
+        more = [f"{len(told) - _TOLD} more rules that ignore fields are not understood"] if len(told) > _TOLD else []
+        return (*told[:_TOLD], *more)
+
+    def _ignores(self, after: Resource) -> tuple[IgnoreRule, ...]:
+        owner = owner_of(after, self._owners_after)
+        rules = owner.ignores.rules if owner is not None else ()
+        scaler = self._scaled.get(place_of(after))
+        if scaler is None:
+            return rules
+        return (*rules, IgnoreRule(steps=("spec", "replicas"), told=f"{scaler}, which scales it", keeps_live=False))
 
     def plan(self, before: Resource | None, after: Resource | None) -> PlannedObject:
         if before is not None and after is not None:
@@ -310,11 +335,32 @@ class _Planner:
         outcome = predict_update(node, base, head, version=self._version, method=how.method, live=live, others=foreign)
         item = replace(item, drift=self._drift(node, base, live, how, foreign))
         changes = _shown(head, changed_fields(outcome.before, outcome.after)) if outcome.after else ()
+        if outcome.after and how.method is not ApplyMethod.REPLACE:
+            item, kept = _ignoring(item, changes, self._ignores(after))
+            if kept:
+                outcome = predict_kept(node, outcome, kept, self._version)
+                changes = _shown(head, changed_fields(outcome.before, outcome.after))
         if outcome.failures:
             return _blocked_or_replaced(item, outcome, changes, head, how)
         if not changes:
             return item
         return replace(item, action=Action.UPDATE, changes=changes)
+
+
+def _ignoring(
+    item: PlannedObject, changes: tuple[FieldChange, ...], rules: tuple[IgnoreRule, ...]
+) -> tuple[PlannedObject, tuple[FieldPath, ...]]:
+    """Note what is ignored, and say which fields the agent leaves as they are in the cluster.
+
+    What it only hides from its comparison is applied with the next sync. Source: argo-cd/controller/sync.go,
+    `normalizeTargetResources`.
+    """
+    found = split_ignored(item.id, (change.path for change in changes), rules)
+    drifted = split_ignored(item.id, (change.path for change in item.drift), rules)
+    fields = (IgnoredField(path, rule.told, not rule.keeps_live) for path, rule in (drifted | found).items())
+    kept = tuple(path for path, rule in found.items() if rule.keeps_live)
+    back = tuple(one for one in item.drift if one.path not in drifted or not drifted[one.path].keeps_live)
+    return replace(item, ignored=tuple(sorted(fields, key=str)), drift=back), kept
 
 
 @dataclass(frozen=True, slots=True)

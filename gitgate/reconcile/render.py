@@ -57,7 +57,7 @@ def _lines(plan: Plan, consequences: tuple[Consequence, ...], *, color: bool, ve
     by_object: dict[ResourceId, list[Consequence]] = {}
     for consequence in consequences:
         by_object.setdefault(consequence.resource, []).append(consequence)
-    shown = {item.id for item in plan.objects if verbose or item.action is not Action.UNCHANGED}
+    shown = {item.id for item in plan.objects if verbose or item.ignored or item.action is not Action.UNCHANGED}
     for item in plan.objects:
         if item.id not in shown and item.id not in by_object:
             continue
@@ -70,15 +70,16 @@ def _lines(plan: Plan, consequences: tuple[Consequence, ...], *, color: bool, ve
             path = printable(format_field_path(change.path))
             old, new = (value_text(one) if one is not ABSENT else "nothing" for one in (change.old, change.new))
             yield f"      ↺ {path}: live {old}, which the agent puts back to {new}"
+        yield from (f"      ◌ {printable(str(field))}" for field in item.ignored)
         for consequence in by_object.pop(item.id, ()):
             yield f"      → {printable(consequence.message)}"
     for identity, rest in by_object.items():
         yield f"  {printable(str(identity))}"
         yield from (f"      → {printable(consequence.message)}" for consequence in rest)
-    if plan.changed or consequences:
+    if plan.changed or consequences or any(item.ignored for item in plan.objects):
         yield ""
         yield f"For Kubernetes {plan.version}, assuming that"
-        yield from (f"  · {assumption}" for assumption in plan.assumptions)
+        yield from (f"  · {printable(assumption)}" for assumption in plan.assumptions)
         yield ""
     yield f"Plan: {summary(plan)}."
 

@@ -55,7 +55,9 @@ def _page(plan: Plan, consequences: tuple[Consequence, ...], notes: Sequence[str
     yield "<input id=find type=search placeholder='Search objects by kind, namespace, name or action' "
     yield "aria-label=Search>"
     yield from (
-        _object(number, item) for number, item in enumerate(plan.objects) if item.action is not Action.UNCHANGED
+        _object(number, item)
+        for number, item in enumerate(plan.objects)
+        if item.ignored or item.action is not Action.UNCHANGED
     )
     yield "<h2>Assumptions</h2><ul>"
     yield from (f"<li>{_text(text)}</li>" for text in (f"Kubernetes {plan.version}", *plan.assumptions))
@@ -89,6 +91,7 @@ def _object(number: int, item: PlannedObject) -> str:
         old, new = (None if one is ABSENT else value_text(one, 200) for one in (change.old, change.new))
         shown = f"+ {new}" if old is None else f"- {old}" if new is None else f"{old} → {new}"
         lines.append(f"{format_field_path(change.path)}: {shown}")
+    lines += [f"◌ {field}" for field in item.ignored]
     body = f"<pre>{_text(chr(10).join(map(printable, lines)), keep_lines=True)}</pre>" if lines else ""
     return (
         f"<details id=o{number} data-name='{name}' style='border-left-color:var(--{item.action.value})'>"

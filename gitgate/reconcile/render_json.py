@@ -16,12 +16,12 @@ SCHEMA_VERSION = 1
 
 
 def render_json(plan: Plan, consequences: Iterable[Consequence]) -> str:
-    """The plan as JSON, one object a change; unchanged objects are counted only."""
+    """The plan as JSON, one object a change; unchanged objects are counted only, unless fields are ignored."""
     document = {
         "schemaVersion": SCHEMA_VERSION,
         "kubernetesVersion": plan.version,
         "counts": {action.value: count for action, count in plan.counts.items()},
-        "objects": [_planned(item) for item in plan.changed],
+        "objects": [_planned(item) for item in plan.objects if item.action is not Action.UNCHANGED or item.ignored],
         "consequences": [_consequence(item) for item in consequences],
         "assumptions": list(plan.assumptions),
     }
@@ -39,6 +39,9 @@ def _planned(item: PlannedObject) -> dict[str, Any]:
         "path": origin.origin.path if origin is not None else None,
         "reason": item.reason or None,
         "drift": [_change(change) for change in item.drift],
+        "ignored": [
+            {"field": format_field_path(one.path), "rule": one.rule, "applied": one.applied} for one in item.ignored
+        ],
         "changes": [_change(change) for change in changes],
         "failures": [
             {

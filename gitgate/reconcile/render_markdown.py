@@ -14,7 +14,8 @@ from gitgate.reconcile.render import SIGNS, printable, summary, value_text
 LIMIT = 60_000
 """Characters; GitHub refuses a comment of more than 65,536."""
 
-_RISK = (Action.BLOCKED, Action.PRUNE, Action.REPLACE, Action.UNKNOWN, Action.ORPHAN, Action.UPDATE, Action.CREATE)
+_RISK = (Action.BLOCKED, Action.PRUNE, Action.REPLACE, Action.UNKNOWN, Action.ORPHAN, Action.UPDATE, Action.CREATE,
+         Action.UNCHANGED)  # fmt: skip
 
 
 def render_markdown(plan: Plan, consequences: Iterable[Consequence], *, notes: Sequence[str] = ()) -> str:
@@ -23,7 +24,7 @@ def render_markdown(plan: Plan, consequences: Iterable[Consequence], *, notes: S
     head = [f"### Plan: {summary(plan)}", ""]
     tail = ["", *(f"> {_text(note)}  " for note in notes), "<details><summary>Assumptions</summary>", ""]
     tail += [
-        *(f"- {assumption}" for assumption in (f"Kubernetes {plan.version}", *plan.assumptions)),
+        *(f"- {_text(assumption)}" for assumption in (f"Kubernetes {plan.version}", *plan.assumptions)),
         "",
         "</details>",
         "",
@@ -51,7 +52,8 @@ def _warnings(consequences: Iterable[Consequence]) -> Iterator[str]:
 
 
 def _objects(plan: Plan) -> Iterator[str]:
-    for item in sorted(plan.changed, key=lambda one: (_RISK.index(one.action), one.id)):
+    shown = (item for item in plan.objects if item.ignored or item.action is not Action.UNCHANGED)
+    for item in sorted(shown, key=lambda one: (_RISK.index(one.action), one.id)):
         lines = list(_details(item))
         title = f"<code>{SIGNS[item.action]}</code> {_text(str(item.id))} <i>{item.action.value}</i>"
         if lines:
@@ -71,6 +73,9 @@ def _details(item: PlannedObject) -> Iterator[str]:
         yield _text(_line(change))
     if len(item.changes) > 50:
         yield f"… and {len(item.changes) - 50} more fields"
+    yield from (_text(f"◌ {field}") for field in item.ignored[:50])
+    if len(item.ignored) > 50:
+        yield f"… and {len(item.ignored) - 50} more ignored fields"
 
 
 def _line(change: FieldChange) -> str:
