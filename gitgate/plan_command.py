@@ -62,8 +62,9 @@ class Planned:
 )  # fmt: skip
 @click.option("-k", "--kubernetes-version", "version", metavar="VERSION", help="The cluster's minor version, as 1.33.")
 @click.option(
-    "--apply", "method", type=click.Choice(METHODS), default="server-side", show_default=True,
-    help="How the agent applies, where no Flux Kustomization or Argo CD Application of the repository says it.",
+    "--apply", "method", type=click.Choice(METHODS),
+    help="How the agent applies, where no Flux Kustomization or Argo CD Application of the repository says it.  "
+    "[default: as the settings of BASE say, or server-side]",
 )  # fmt: skip
 @click.option(
     "--from-live", "live", type=click.Path(path_type=Path), metavar="FILE",
@@ -81,7 +82,7 @@ def plan_command(  # noqa: PLR0913 - one parameter for each option
     head: str,
     git_dir: Path | None,
     version: str | None,
-    method: str,
+    method: str | None,
     live: Path | None,
     rollback: bool,
     output: str,
@@ -103,7 +104,7 @@ def plan_command(  # noqa: PLR0913 - one parameter for each option
 
 
 def _plan(  # noqa: PLR0913 - the options of the command
-    repository: Repository, base: str, head: str, *, version: str | None, method: str, live: Path | None,
+    repository: Repository, base: str, head: str, *, version: str | None, method: str | None, live: Path | None,
     rollback: bool,
 ) -> Planned:  # fmt: skip
     from gitgate.checks.registry import all_rules  # noqa: PLC0415
@@ -128,7 +129,7 @@ def _plan(  # noqa: PLR0913 - the options of the command
     before = render_tree(tree, context)
     after = render_tree(merged, context)
     state = _live(live, context) if live is not None else None
-    how = ApplyMethod(method)
+    how = ApplyMethod(method or settings.apply_method.value)
     plan = make_plan(before, after, chosen, how, state)
     back = None
     if rollback:

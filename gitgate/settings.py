@@ -39,6 +39,14 @@ class SourceType(StrEnum):
     KUSTOMIZE = "kustomize"
 
 
+class ApplySetting(StrEnum):
+    """How the agent applies, where no object of the repository says it."""
+
+    SERVER_SIDE = "server-side"
+    CLIENT_SIDE = "client-side"
+    REPLACE = "replace"
+
+
 @dataclass(frozen=True, slots=True)
 class SourceSetting:
     """A path that an agent applies, as settings name it."""
@@ -78,6 +86,7 @@ class Settings:
         limits: What is too large to read.
         render_seconds: Seconds that one render may take.
         policy: Which shipped policies judge, and who is taken to ask.
+        apply_method: How plans apply what no agent of the repository owns.
         known_rules: Rule ids that a settings file may name.
     """
 
@@ -91,6 +100,7 @@ class Settings:
     limits: YamlLimits = field(default_factory=YamlLimits)
     render_seconds: int = 120
     policy: PolicySettings = field(default_factory=PolicySettings)
+    apply_method: ApplySetting = ApplySetting.SERVER_SIDE
     known_rules: frozenset[str] = frozenset()
 
 
@@ -180,6 +190,7 @@ def _settings(value: Mapping[str, Any], known_rules: frozenset[str]) -> Settings
         ),
         render_seconds=limits.get("renderSeconds", 120),
         policy=_policy_settings(value.get("policy", {})),
+        apply_method=ApplySetting(value.get("reconcile", {}).get("applyMethod", "server-side")),
         known_rules=known_rules,
     )
 

@@ -15,6 +15,7 @@ from gitgate.checks.reconcile_rules import RECONCILE_RULE_LIST, RECONCILE_RULES
 from gitgate.finding import Finding, Rule, stable_field
 from gitgate.location import FieldPath, Location, Precision
 from gitgate.proposal import Proposal
+from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.create_rules import CUSTOM_RESOURCE, REQUIRED_BY_SCHEMA
 from gitgate.reconcile.failure import Failure
 from gitgate.reconcile.follow import Consequence, follow
@@ -43,14 +44,15 @@ class ReconcileCheck:
         versions = [version for version in settings.kubernetes_versions if version in shipped_versions()]
         found: dict[str, Finding] = {}
         known: dict[str, Finding] = {}
+        method = ApplyMethod(settings.apply_method.value)
         changed = 0
         for version in versions or [shipped_versions()[-1]]:
-            plan = make_plan(proposal.before, proposal.after, version)
+            plan = make_plan(proposal.before, proposal.after, version, method)
             changed = max(changed, len(plan.changed))
             for finding in _findings(plan, proposal):
                 present = found.setdefault(finding.fingerprint, finding)
                 found[finding.fingerprint] = replace(present, versions=(*present.versions, version))
-            known |= {finding.fingerprint: finding for finding in _known_before(plan, proposal, version)}
+            known |= {finding.fingerprint: finding for finding in _known_before(plan, proposal, method)}
         everywhere = len(versions or [""])
         return Examination(
             findings=tuple(
@@ -93,14 +95,16 @@ def _is_schema_matter(failure: Failure) -> bool:
     return failure.code in _SCHEMA_CODES
 
 
-def _known_before(plan: Plan, proposal: Proposal, version: str) -> Iterator[Finding]:
+def _known_before(plan: Plan, proposal: Proposal, method: ApplyMethod) -> Iterator[Finding]:
     """What already fails in the base: planned as if it were created."""
     blocked = {item.id.identity for item in plan.objects if item.action is Action.BLOCKED and item.before is not None}
     if not blocked:
         return
     held = tuple(resource for resource in proposal.before.resources
                  if resource.id.identity in blocked or resource.id.kind == "CustomResourceDefinition")  # fmt: skip
-    created = make_plan(replace(proposal.before, resources=()), replace(proposal.before, resources=held), version)
+    created = make_plan(
+        replace(proposal.before, resources=()), replace(proposal.before, resources=held), plan.version, method
+    )
     for item in created.objects:
         yield from _planned(item)
 

@@ -21,8 +21,8 @@ def text(*objects: dict) -> str:
 def plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     repository = RepositoryBuilder(tmp_path / "app")
 
-    def ask(before: str, after: str, *options: str) -> tuple[int, str]:
-        repository.commit({"app.yaml": before})
+    def ask(before: str, after: str, *options: str, settings: str = "version: 1") -> tuple[int, str]:
+        repository.commit({"app.yaml": before, ".gitgate/settings.yaml": settings})
         repository.commit({"app.yaml": after}, branch="change")
         code = run(["plan", "main", "change", "--git-dir", str(tmp_path / "app"), "--color", "never", *options])
         return code, capsys.readouterr().out
@@ -53,6 +53,16 @@ def test_what_the_server_refuses_is_told_in_its_words(plan) -> None:
 def test_how_the_agent_applies_decides(plan) -> None:
     recreate = text(workload(strategy={"type": "Recreate"}))
     assert plan(text(workload()), recreate, "--apply", "client-side")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "code"),
+    [("", (), 1), ("reconcile: {applyMethod: client-side}", (), 0),
+     ("reconcile: {applyMethod: client-side}", ("--apply", "server-side"), 1)],
+)  # fmt: skip
+def test_the_settings_of_the_base_say_how_the_agent_applies(plan, settings: str, options: tuple, code: int) -> None:
+    recreate = text(workload(strategy={"type": "Recreate"}))
+    assert plan(text(workload()), recreate, *options, settings=f"version: 1\n{settings}")[0] == code
 
 
 def test_a_file_that_cannot_be_read_leaves_the_plan_incomplete(plan) -> None:
