@@ -22,11 +22,19 @@ def main() -> None:
     # Ended by a signal, the program still stops its children and removes its private directories.
     for ending in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(ending) is signal.SIG_DFL:  # nohup ignores SIGHUP, and means it
-            signal.signal(ending, lambda number, _: sys.exit(128 + number))
+            signal.signal(ending, _end)
     try:
         sys.exit(run(sys.argv[1:]))
     except KeyboardInterrupt:  # while the program itself was loaded
         sys.exit(130)
+
+
+def _end(number: int, _: object) -> None:
+    """End the children first: Python drops an exit that a signal raises inside a finaliser, and would go on."""
+    process = sys.modules.get("gitgate.process")
+    if process is not None:
+        process.end_running()
+    sys.exit(128 + number)
 
 
 def run(arguments: list[str]) -> int:

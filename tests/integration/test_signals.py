@@ -45,7 +45,7 @@ def test_a_signal_does_not_wait_for_the_renderer(tmp_path: Path, number: signal.
     while not any(private.glob("gitgate-*/tree")) and time.monotonic() < give_up:
         time.sleep(0.05)
     child.send_signal(number)
-    stdout, stderr = child.communicate(timeout=15)
+    stdout, stderr = child.communicate(timeout=40)  # the renderer would have 120 seconds
     assert child.returncode == 128 + number
     assert (stdout, b"Traceback" in stderr) == (b"", False)
     assert list(private.iterdir()) == []

@@ -223,6 +223,16 @@ class TestAttacks:
         items = [Item({"object": [None] * 100}, [program.number]) for _ in range(200)]
         assert {outcomes[0].limit for outcomes in engine.evaluate(items)} == {None}
 
+    def test_a_worker_is_not_replaced_because_its_parent_is_large(self) -> None:
+        ballast = bytearray(600_000_000)
+        ballast[::4096] = b"x" * len(ballast[::4096])
+        with Engine() as engine:
+            program = engine.compile(source("object.a == 1"))
+            for _ in range(2):
+                assert ask(engine, program, {"a": 1}) == Outcome()
+            assert engine._worker is not None
+        assert len(ballast) == 600_000_000
+
     def test_a_worker_that_is_killed_is_replaced(self) -> None:
         with Engine() as engine:
             program = engine.compile(source("object.a == 1"))
