@@ -145,6 +145,10 @@ schema:
 #   sets: []
 #   user: {{name: "{defaults.policy.user}"}}
 
+# How the agent applies where no Flux Kustomization or Argo CD Application says it: server-side, client-side or replace.
+# reconcile:
+#   applyMethod: server-side
+
 # The weight of single rules: error, warning, note or ignore. Only errors keep a change out.
 # rules:
 #   schema/deprecated-kind: error
