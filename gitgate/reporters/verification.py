@@ -32,7 +32,7 @@ def render_refused(ref: str, failures: Sequence[Failure]) -> str:
 
 
 def render_json(verification: Verification, style: Style = PLAIN) -> str:  # noqa: ARG001 - the same for every format
-    """Everything that was established, for programs; described in docs/signatures.md."""
+    """Everything that was established, for programs; described by `schemas/verification-v1.json`."""
     verified = verification.range
     document = {
         "apiVersion": "gitgate.dev/v1",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from gitgate import bundled
 from tests.support.cli import Ended, gitgate
 from tests.support.keys import SigningKeys, commit_signed, keys, signers_document, signers_files
 from tests.support.repository import RepositoryBuilder
@@ -24,7 +27,12 @@ def shop(tmp_path: Path, keys: SigningKeys) -> RepositoryBuilder:
 
 
 def verify(builder: RepositoryBuilder, *arguments: str) -> Ended:
-    return gitgate("verify", *arguments, cwd=builder.path)
+    """Run it; JSON must be as the published schema says, whatever was verified."""
+    ended = gitgate("verify", *arguments, cwd=builder.path)
+    if "json" in arguments and ended.stdout:
+        schema = json.loads(bundled.schema_file("verification-v1.json").read_bytes())
+        assert not list(Draft202012Validator(schema).iter_errors(ended.report))
+    return ended
 
 
 def test_the_table_says_who_signed_what_by_which_rule(shop: RepositoryBuilder, keys: SigningKeys) -> None:
