@@ -1,0 +1,322 @@
+"""What the policy check does where there are policies; a module of its own, because it takes long to import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from gitgate.checks.base import Examination
+from gitgate.checks.policy_rules import POLICY_RULES
+from gitgate.finding import Finding, Severity, stable_field
+from gitgate.location import FieldPath, Location
+from gitgate.policy.cel import Engine, Program
+from gitgate.policy.definition import Action, Binding, Policy, read_bindings, read_policies
+from gitgate.policy.evaluation import Answer, Bound, Code, Surroundings, User, evaluate, is_asked_of_edits
+from gitgate.policy.files import BUNDLED, PolicyFiles, read_bundled, read_rulebook
+from gitgate.policy.requests import Kinds, plan_requests
+from gitgate.proposal import Proposal
+from gitgate.resource import Resource
+from gitgate.schema.scope import is_cluster_scoped
+from gitgate.settings import Settings
+
+_SEVERITIES = {Action.DENY: Severity.ERROR, Action.WARN: Severity.WARNING, Action.AUDIT: Severity.NOTE}
+_CRD_KIND = ("apiextensions.k8s.io", "CustomResourceDefinition")
+
+
+def examine_policies(proposal: Proposal, settings: Settings) -> Examination:
+    """Judge both trees; see `Check.examine`."""
+    rulebooks = _rulebooks(proposal, settings)
+    if not any(rulebook.present for rulebook in rulebooks):
+        return Examination(judged=MappingProxyType({"policies": 0}))
+    with Engine() as engine:
+        return _examine(proposal, settings, rulebooks, engine)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rulebook:
+    """Policies and bindings that judge together.
+
+    Attributes:
+        proposed: Does the change itself bring them?
+        parameters: Objects that params are looked up in.
+        files: What was read from files of their own.
+    """
+
+    policies: tuple[Policy, ...]
+    bindings: tuple[Binding, ...]
+    proposed: bool
+    parameters: tuple[Resource, ...]
+    files: PolicyFiles = field(default_factory=PolicyFiles)
+
+    @property
+    def present(self) -> bool:
+        return bool(self.policies or self.bindings or self.files.problems)
+
+
+def _rulebooks(proposal: Proposal, settings: Settings) -> tuple[_Rulebook, ...]:
+    """That of the base, and what the change adds to it or edits."""
+    own = read_rulebook(proposal.rulebook, settings.limits)
+    shipped = tuple(resource for name in settings.policy.sets for resource in read_bundled(name))
+    judge = proposal.before.resources if proposal.change.base is not None else proposal.after.resources
+    old = (*shipped, *own.resources, *judge)
+    base = _Rulebook(
+        policies=tuple(read_policies(old)),
+        bindings=tuple(read_bindings(old)),
+        proposed=False,
+        parameters=old,
+        files=own,
+    )
+    if proposal.change.base is None:
+        return (base,)
+    ours = read_rulebook(proposal.proposed_rulebook, settings.limits)
+    new = (*shipped, *ours.resources, *proposal.after.resources)
+    known: dict[tuple[str, str, str, str], list[Any]] = {}
+    for resource in old:
+        known.setdefault(resource.id.identity, []).append(resource.data)
+
+    def is_known(resource: Resource) -> bool:
+        return resource.data in known.get(resource.id.identity, ())
+
+    policies = tuple(read_policies(new))
+    bindings = tuple(read_bindings(new))
+    edited = {item.name for item in policies if not is_known(item.resource)}
+    chosen = tuple(item for item in bindings if item.policy in edited or not is_known(item.resource))
+    needed = edited | {item.policy for item in chosen}
+    proposed = _Rulebook(
+        policies=tuple(item for item in policies if item.name in needed),
+        bindings=chosen,
+        proposed=True,
+        parameters=new,
+        files=_edited_problems(ours, proposal),
+    )
+    return (base, proposed)
+
+
+def _edited_problems(files: PolicyFiles, proposal: Proposal) -> PolicyFiles:
+    """What is wrong in policy files that the change adds or edits."""
+    old, new = proposal.rulebook, proposal.proposed_rulebook
+    problems = (item for item in files.problems if old.get(item.location.path) != new.get(item.location.path))
+    return PolicyFiles(problems=tuple(problems))
+
+
+def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebook], engine: Engine) -> Examination:
+    after, before = proposal.after.resources, proposal.before.resources
+    definitions = [item for item in (*before, *after) if (item.id.group, item.id.kind) == _CRD_KIND]
+    requests = plan_requests(before, after, Kinds(is_cluster_scoped, definitions))
+    user = User(settings.policy.user, settings.policy.groups)
+    findings: list[Finding] = [*_changes(proposal, settings)]
+    baseline: list[Finding] = []
+    absent: set[str] = set()
+    count = 0
+    for rulebook in rulebooks:
+        bounds, defects = _prepare(rulebook, settings, engine)
+        count += len({bound.policy.name for bound in bounds})
+        findings += defects
+        if not rulebook.proposed:
+            baseline += defects
+        if not bounds:
+            continue
+        new = Surroundings(_namespaces(after), rulebook.parameters, user, _namespaces(before))
+        old = Surroundings(_namespaces(before), rulebook.parameters, user)
+        found = list(evaluate(engine, bounds, requests.proposed, new))
+        findings += _unique(_answered(answer, rulebook) for answer in found)
+        standing = evaluate(engine, bounds, requests.standing, old)
+        # What could not be judged in the base is no excuse for the change.
+        baseline += _unique(
+            _answered(answer, rulebook)
+            for answer in standing
+            if answer.code is not Code.LIMIT and (not answer.request.edited or is_asked_of_edits(answer))
+        )
+        absent |= new.absent
+    return Examination(
+        findings=tuple(findings),
+        baseline=tuple(baseline),
+        judged=MappingProxyType({"policies": count, "requests": len(requests.proposed)}),
+        notes=tuple(_notes(absent)),
+    )
+
+
+def _prepare(rulebook: _Rulebook, settings: Settings, engine: Engine) -> tuple[tuple[Bound, ...], tuple[Finding, ...]]:
+    """Compile what is bound; whatever cannot run is a finding."""
+    findings: list[Finding] = [
+        Finding(
+            rule="policy/invalid", severity=Severity.ERROR, message=problem.message, location=problem.location,
+        ) for problem in rulebook.files.problems
+    ]  # fmt: skip
+    # Several roots may render a policy of one name differently: each of them judges.
+    policies: dict[str, list[tuple[Policy, Program | None]]] = {}
+    for policy in rulebook.policies:
+        variants = policies.setdefault(policy.name, [])
+        if any(variant.resource.data.get("spec") == policy.resource.data.get("spec") for variant, _ in variants):
+            continue
+        program, defects = _compile(policy, settings, engine)
+        findings += defects
+        variants.append((policy, program))
+    bounds = []
+    for binding in rulebook.bindings:
+        if binding.defects:
+            defect = binding.defects[0]
+            findings.append(_finding("invalid", defect.message, binding.resource, defect.field))
+        elif binding.policy not in policies:
+            message = f"there is no policy {binding.policy}, so the binding enforces nothing"
+            findings.append(_finding("binding-without-policy", message, binding.resource, ("spec", "policyName")))
+        else:
+            bounds += [Bound(policy, binding, program) for policy, program in policies[binding.policy] if program]
+    return tuple(bounds), tuple(findings)
+
+
+def _compile(policy: Policy, settings: Settings, engine: Engine) -> tuple[Program | None, list[Finding]]:
+    """A policy's program, or why it cannot run."""
+    if policy.defects:
+        return None, [_finding("invalid", defect.message, policy.resource, defect.field) for defect in policy.defects]
+    if policy.asks_cluster:
+        message = f"policy {policy.name} uses authorizer, and only a cluster can say what that answers"
+        return None, [_finding("not-evaluable", message, policy.resource, ("spec",))]
+    program = engine.compile(policy.source)
+    if program.limit is not None:
+        return None, [_finding("limit", f"compiling policy {policy.name} {program.limit}", policy.resource, ("spec",))]
+    findings = [
+        _finding(
+            "compile-error",
+            f"line {problem.line}, column {problem.column} of the expression: {problem.message}",
+            policy.resource,
+            policy.field_of(problem.part, problem.index),
+        )
+        for problem in program.problems
+    ]
+    if not policy.resource.origin.path.startswith(BUNDLED):
+        findings += _too_new(policy, program, settings)
+    return (None if findings else program), findings
+
+
+def _too_new(policy: Policy, program: Program, settings: Settings) -> Iterator[Finding]:
+    """What some demanded Kubernetes version does not have; shipped policies need not be in a cluster to judge."""
+    for requirement in program.requirements:
+        for version in settings.kubernetes_versions:
+            if _number(version) < _number(requirement.version):
+                yield _finding(
+                    "compile-error",
+                    f"{requirement.what} exists from Kubernetes {requirement.version} on, not in {version}",
+                    policy.resource,
+                    policy.field_of(requirement.part, requirement.index),
+                )
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.removeprefix("v").split(".")[:2])
+
+
+def _answered(answer: Answer, rulebook: _Rulebook) -> Finding:
+    request = answer.request
+    resource = request.resource
+    by = f"policy {answer.policy.name}"
+    if rulebook.proposed:
+        by += ", which this change brings,"
+    made = "the pods it would make: " if request.field else ""
+    verb = {
+        Code.DENIED: f"{by} denies the {request.target.operation}: {made}{answer.message}",
+        Code.ERROR: f"{by} failed: {answer.message}",
+        Code.LIMIT: f"{by} could not be evaluated: {answer.message}",
+        Code.MISSING_PARAMETERS: f"{by} cannot be judged: {answer.message}",
+        Code.AUDIT: f"{by} notes: {answer.message}",
+    }[answer.code]
+    deleted = request.new is None
+    return Finding(
+        rule=f"policy/{answer.code.value}",
+        severity=_weight(answer),
+        message=" ".join(verb.split()),
+        resource=resource.id,
+        field=() if deleted else _place(answer),
+        origin=resource.origin,
+        location=Location(resource.origin.path) if deleted else None,
+        # Not the field: it is a guess, and another one when the object has other fields.
+        stable_field=stable_field(resource.data, request.field) or "object",
+        discriminator=repr(
+            (answer.policy.name, answer.part, answer.index, rulebook.proposed, deleted, resource.origin.rendered_by)
+        ),
+    )
+
+
+def _place(answer: Answer) -> FieldPath:
+    """The field that a denial is most likely about, as far as the object has it."""
+    request = answer.request
+    start = request.field[:-1]
+    hint = answer.policy.looks_at(answer.index) if answer.part == "validations" else ()
+    path: FieldPath = start
+    value: Any = request.resource.data
+    for step in start:
+        value = value.get(step) if isinstance(value, Mapping) else None
+    for step in hint:
+        if not isinstance(value, Mapping) or step not in value:
+            break
+        path, value = (*path, step), value[step]
+    return path if path != start else request.field
+
+
+def _weight(answer: Answer) -> Severity:
+    if answer.code is Code.LIMIT:
+        return Severity.ERROR
+    return _SEVERITIES[answer.action] if answer.action is not None else Severity.NOTE
+
+
+def _unique(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """One finding for what several bindings of a policy say, with the greatest weight."""
+    order = list(Severity)
+    kept: dict[str, Finding] = {}
+    for finding in findings:
+        present = kept.get(finding.fingerprint)
+        if present is None or order.index(finding.severity) < order.index(present.severity):
+            kept[finding.fingerprint] = finding
+    yield from kept.values()
+
+
+def _changes(proposal: Proposal, settings: Settings) -> Iterator[Finding]:
+    """What the change does to policies and bindings in the manifests, and below `.gitgate/policies`."""
+    if proposal.change.base is None:
+        return
+    old = _judges((*read_rulebook(proposal.rulebook, settings.limits).resources, *proposal.before.resources))
+    new = _judges((*read_rulebook(proposal.proposed_rulebook, settings.limits).resources, *proposal.after.resources))
+    for name in sorted(old.keys() | new.keys()):
+        before, after = old.get(name), new.get(name)
+        if before is not None and after is not None and before.data.get("spec") == after.data.get("spec"):
+            continue
+        resource = after or before
+        assert resource is not None  # noqa: S101 - one of them is there
+        verb = "adds" if before is None else "removes" if after is None else "edits"
+        finding = _finding("policy-changed", f"the change {verb} {resource.id.kind} {resource.id.name}", resource, ())
+        if after is None:
+            finding = replace(finding, location=Location(resource.origin.path))
+        yield finding
+
+
+def _judges(resources: Iterable[Resource]) -> dict[tuple[str, str], Resource]:
+    items = list(resources)
+    policies = [policy.resource for policy in read_policies(items)]
+    bindings = [binding.resource for binding in read_bindings(items)]
+    return {(resource.id.kind, resource.id.name): resource for resource in (*policies, *bindings)}
+
+
+def _finding(code: str, message: str, resource: Resource, path: FieldPath) -> Finding:
+    return Finding(
+        rule=f"policy/{code}",
+        severity=POLICY_RULES[code].severity,
+        message=" ".join(message.split()),
+        resource=resource.id,
+        field=path,
+        origin=resource.origin,
+        stable_field=stable_field(resource.data, path),
+        discriminator=message if code == "compile-error" else "",
+    )
+
+
+def _namespaces(resources: Iterable[Resource]) -> Mapping[str, Mapping[str, Any]]:
+    return {item.id.name: item.data for item in resources if (item.id.group, item.id.kind) == ("", "Namespace")}
+
+
+def _notes(absent: Iterable[str]) -> Iterator[str]:
+    names = sorted(absent)
+    if names:
+        listed = ", ".join(names[:5]) + (" and others" if len(names) > 5 else "")
+        yield f"Policies select by labels of namespaces that the tree does not have, taken to be without: {listed}."
