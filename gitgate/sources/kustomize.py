@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -171,6 +170,8 @@ class _Run:
         inputs = [self._input(closure) for closure in waiting]
         if waiting:
             self._context.progress(f"rendering {len(waiting)} kustomizations")
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only where something is rendered
+
         with ThreadPoolExecutor(max_workers=_PARALLEL_BUILDS) as executor:
             try:
                 for closure, built in zip(waiting, executor.map(self._builder.build, inputs), strict=True):
