@@ -78,6 +78,8 @@ def _arguments(results: Path) -> Iterator[str]:
         yield f"--kubernetes-version={version}"
     for weight in os.environ.get("GITGATE_SEVERITY", "").split():
         yield f"--severity={weight}"
+    for digest in os.environ.get("GITGATE_TRUST_ROOT", "").split():
+        yield f"--trust-root={digest}"
 
 
 def _report(path: Path) -> Mapping[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from gitgate.change import ChangedPath
 from gitgate.errors import IncompleteHistoryError, RepositoryError
@@ -164,7 +165,7 @@ class Authority:
                 yield Failure(Code.PLATFORM_KEY_CONTENT, f"{holder.name} may sign only merges that add nothing")
             elif not self._signers.platform_merges:
                 yield Failure(Code.KEY_NOT_AUTHORIZED, f"the platform key {holder.name} may not sign merges here")
-        elif holder is not None and not any(holder.name in rule.signers for rule in self._signers.all_rules):
+        elif _is_proven(holder) and not any(holder.name in rule.signers for rule in self._signers.all_rules):
             yield Failure(Code.KEY_NOT_AUTHORIZED, f"no rule names {holder.name}")
         refused = tuple(self._refused(own.changes.paths, holder))
         if refused and own.merge:
@@ -195,3 +196,8 @@ class Authority:
                 yield Failure(Code.SYMLINK_ESCAPE, f"{change.path} leads out of the repository")
         for path in changes.collisions:
             yield Failure(Code.PATH_COLLISION, f"{path} has a twin that differs only in case or Unicode form")
+
+
+def _is_proven(holder: Holder | None) -> TypeGuard[Holder]:
+    """Is it somebody who could have authority? That an unproven principal has none was said with its signature."""
+    return holder is not None and holder.principal is not None and not holder.principal.unproven

@@ -91,6 +91,8 @@ class SignatureJudge:
         holder = self._signers.holders.get(evidence.primary)
         if holder is None:
             return
+        if holder.principal is not None and holder.principal.unproven:
+            yield Failure(Code.KEY_NOT_AUTHORIZED, f"{holder.name} is marked unproven in the signers file")
         key = holder.key
         if key.format is Format.SSH:
             if self._signers.revoked.holds(self._signers.ssh_keys[key.fingerprint]):

@@ -62,6 +62,8 @@ def policy_changes(old: Signers, new: Signers) -> tuple[str, ...]:
         lines += _set_changes(f"rule {name} signers", left and left.signers, right and right.signers)
         if left and right and left.threshold != right.threshold:
             lines.append(f"rule {name}: threshold {left.threshold} → {right.threshold}")
+        if left and right and left.exclude_author != right.exclude_author:
+            lines.append(f"rule {name}: its author counts {'no more' if right.exclude_author else 'again'}")
     lines += _set_changes("revoked SSH keys", old.revoked.sha256, new.revoked.sha256)
     return tuple(lines)
 
@@ -83,8 +85,9 @@ def _result_failures(old: Signers, new: Signers, now: datetime) -> Iterator[Fail
         yield Failure(Code.POLICY_INVALID, str(error))
         return
     people = {name for name in usable if not new.principals[name].bot}
-    if len(usable) < new.admins.threshold or not people:
-        detail = f"{len(usable)} administrators would have a usable key; {new.admins.threshold} are needed"
+    needed = new.admins.threshold + new.admins.exclude_author
+    if len(usable) < needed or not people:
+        detail = f"{len(usable)} administrators would have a usable key; {needed} are needed"
         yield Failure(Code.POLICY_INVALID, detail)
 
 
@@ -127,6 +130,9 @@ def _principal_changes(old: Mapping[str, Principal], new: Mapping[str, Principal
             yield f"{'+' if left is None else '-'} principal {name}"
         if left and right and left.bot != right.bot:
             yield f"principal {name}: {'bot' if left.bot else 'person'} → {'bot' if right.bot else 'person'}"
+        before, after = (each is not None and each.unproven for each in (left, right))
+        if right is not None and before != after:
+            yield f"principal {name}: {'unproven' if after else 'confirmed'}"
         yield from _set_changes(f"principal {name} e-mail", left and left.emails, right and right.emails)
         yield from _key_changes(
             f"principal {name} key",

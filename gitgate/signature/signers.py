@@ -52,10 +52,15 @@ class SignerKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """A person or a bot: who counts once, however many keys they have."""
+    """A person or a bot: who counts once, however many keys they have.
+
+    Attributes:
+        unproven: Taken from the history and confirmed by nobody yet: signs nothing.
+    """
 
     name: str
     bot: bool = False
+    unproven: bool = False
     emails: tuple[str, ...] = ()
     keys: tuple[SignerKey, ...] = ()
 
@@ -72,12 +77,14 @@ class PathRule:
         paths: Globs (`gitgate.path_glob`); empty for the default rule.
         signers: Names of principals, groups resolved.
         threshold: How many distinct principals must have signed the final state.
+        exclude_author: Whoever edits these paths in the change does not count among them.
     """
 
     id: str
     paths: tuple[str, ...] = ()
     signers: frozenset[str]
     threshold: int = 1
+    exclude_author: bool = False
 
 
 @dataclass(frozen=True, slots=True)

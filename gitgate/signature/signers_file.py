@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -115,7 +116,13 @@ class _SignersReader:
     def _principal(self, name: str, entry: Mapping[str, Any]) -> Principal:
         path = ("principals", name, "keys")
         keys = tuple(self._key((*path, index), key) for index, key in enumerate(entry.get("keys", ())))
-        return Principal(name=name, bot=entry.get("kind") == "bot", emails=tuple(entry.get("emails", ())), keys=keys)
+        return Principal(
+            name=name,
+            bot=entry.get("kind") == "bot",
+            unproven=entry.get("unproven", False),
+            emails=tuple(entry.get("emails", ())),
+            keys=keys,
+        )
 
     def _key(self, path: FieldPath, entry: Mapping[str, Any]) -> SignerKey:
         kind, name = Format(entry["type"]), entry["file"]
@@ -166,9 +173,7 @@ class _SignersReader:
                 if key in owners[0].keys:
                     continue
                 self._ssh_keys[key.fingerprint] = entry.key
-                added[owners[0].name] = Principal(
-                    name=owners[0].name, bot=owners[0].bot, emails=owners[0].emails, keys=(*owners[0].keys, key)
-                )
+                added[owners[0].name] = replace(owners[0], keys=(*owners[0].keys, key))
         return added
 
     def _revoked(self, ssh: Mapping[str, Any]) -> RevokedKeys:
@@ -214,18 +219,25 @@ class _SignersReader:
                 signers.add(signer)
             else:
                 raise self._error((*path, "signers", index), f"there is no principal or group {signer!r}")
+        signers = {each for each in signers if not principals[each].unproven}
         rule = PathRule(
             id=name,
             paths=self._globs((*path, "paths"), entry.get("paths", ())),
             signers=frozenset(signers),
             threshold=entry.get("threshold", 1),
+            exclude_author=entry.get("excludeAuthor", False),
         )
         with_keys = {signer for signer in signers if principals[signer].keys}
-        if len(with_keys) < rule.threshold:
-            message = f"{len(with_keys)} of its signers have keys; its threshold of {rule.threshold} cannot be met"
+        needed = rule.threshold + rule.exclude_author
+        if len(with_keys) < needed:
+            beside = " without the author" if rule.exclude_author else ""
+            message = (
+                f"{len(with_keys)} of its signers have keys that count; "
+                f"its threshold of {rule.threshold}{beside} cannot be met"
+            )
             raise self._error((*path, "signers"), message)
         bots = {signer for signer in signers if principals[signer].bot}
-        if rule.threshold > 1 and with_keys <= bots:
+        if needed > 1 and with_keys <= bots:
             raise self._error((*path, "signers"), "bots alone never meet a threshold; name a person")
         if bots and (not rule.paths or any(pattern.startswith("**") for pattern in rule.paths)):
             raise self._error((*path, "signers"), f"the bot {min(bots)!r} may sign narrow paths only")

@@ -124,6 +124,18 @@ def test_versions_and_weights_are_handed_on(project: Project) -> None:
     assert json.loads(Path(ended.outputs["report"]).read_text())["kubernetesVersions"] == ["1.33", "1.36"]
 
 
+def test_a_pin_of_the_signers_is_handed_on(project: Project) -> None:
+    head = project.propose({"apps/api.yaml": deployment("api")})
+    inputs = {"trust-root": f"sha256:{'0' * 64}\nsha256:{'1' * 64}"}
+    ended = project.run("pull_request", pull_request(head), inputs=inputs)
+    assert (ended.code, ended.outputs["new-errors"]) == (1, "1"), (
+        "the base has no signers, so it has not the pinned ones"
+    )
+    assert "signature/policy-invalid" in ended.log
+    mistyped = project.run("pull_request", pull_request(head), inputs={"trust-root": "sha256:abc"})
+    assert (mistyped.code, mistyped.outputs["verdict"]) == (2, "undetermined")
+
+
 def test_the_base_is_the_branch_as_it_is_now_not_as_the_event_says(project: Project) -> None:
     """T2: the event is older than a rule that the target branch has gained."""
     head = project.propose({"apps/api.yaml": deployment("api")})

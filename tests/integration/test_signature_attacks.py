@@ -324,6 +324,24 @@ def test_s11_a_signed_tag_does_not_sign_its_commit(scene: Scene) -> None:
     assert Code.UNSIGNED in scene.codes(head)
 
 
+def test_a_principal_that_nobody_confirmed_signs_nothing(tmp_path: Path, keys: SigningKeys) -> None:
+    scene = make_scene(tmp_path / "r", keys, lambda document: document["principals"]["carol"].update(unproven=True))
+    head = scene.commit("carol", {"app.yaml": "x\n"})
+    assert scene.codes(head) == {Code.KEY_NOT_AUTHORIZED, Code.PATH_NOT_AUTHORIZED}
+    assert scene.codes(scene.commit("alice", {"app.yaml": "y\n"}), base=head) == set()
+    raw = f"object {head}\ntype commit\ntag v1\ntagger carol <carol@example.com> 1700000000 +0000\n\nx\n".encode()
+    tag = scene.builder.write(raw + keys.gpg["carol"].sign(raw), "tag")
+    with Repository.open(scene.builder.path) as repository:
+        _, evidence = verify_tag(repository, tag, load_signers(repository.tree(scene.base)), NOW)
+    assert [failure.code for failure in evidence.failures] == [Code.KEY_NOT_AUTHORIZED]
+    edited = scene.edited(
+        lambda document: document["principals"]["carol"].pop("unproven") and document.update(version=2)
+    )
+    scene.builder.branch("change", scene.base)
+    scene.commit("alice", {".gitgate/signers.yaml": edited})
+    assert "principal carol: confirmed" in scene.verify(scene.commit("bob")).policy_changes
+
+
 def advanced(scene: Scene) -> tuple[str, str]:
     """Main goes on after the change was made; both tips."""
     head = scene.commit("carol", {"app.yaml": "a: 2\n"})
@@ -502,6 +520,39 @@ def test_s15_an_approval_on_another_branch_does_not_see_the_edit(strict: Scene) 
     edit = strict.commit("alice", {"clusters/prod/app.yaml": "a: 2\n"})
     blind = strict.commit("bob", branch="blind", parents=(strict.base,))
     assert strict.codes(strict.merge("alice", edit, blind)) == {Code.THRESHOLD_UNMET}
+
+
+@pytest.mark.parametrize("threshold", [1, 2])
+def test_s15_the_author_does_not_count_where_a_rule_excludes_them(
+    tmp_path: Path, keys: SigningKeys, threshold: int
+) -> None:
+    """Four eyes of others: alice edits, so of alice, bob and carol only the other two can meet the threshold."""
+
+    def exclude(document: dict[str, Any]) -> None:
+        document["rules"][0].update(signers=["alice", "bob", "carol"], threshold=threshold, excludeAuthor=True)
+
+    scene = make_scene(tmp_path / "r", keys, exclude)
+    head = scene.commit("alice", {"clusters/prod/app.yaml": "a: 2\n"})
+    assert scene.codes(head) == {Code.THRESHOLD_UNMET}
+    assert scene.codes(scene.commit("alice")) == {Code.THRESHOLD_UNMET}, "approving one's own edit"
+    assert scene.codes(head, approvals=frozenset({"alice"})) == {Code.THRESHOLD_UNMET}
+    head = scene.commit("bob")
+    assert scene.codes(head) == (set() if threshold == 1 else {Code.THRESHOLD_UNMET})
+    assert scene.codes(scene.commit("carol")) == set()
+
+
+def test_s15_whom_the_commit_names_as_author_is_excluded_too(tmp_path: Path, keys: SigningKeys) -> None:
+    """Bob commits alice's work; alice approving it would be one pair of eyes."""
+
+    def exclude(document: dict[str, Any]) -> None:
+        document["rules"][0].update(signers=["alice", "bob", "carol"], excludeAuthor=True)
+
+    scene = make_scene(tmp_path / "r", keys, exclude)
+    tree = scene.builder.git("rev-parse", scene.builder.commit({"clusters/prod/app.yaml": "x\n"}) + "^{tree}")
+    plain = payload("bob", author="alice", tree=tree, parents=(scene.base,))
+    scene.builder.branch("change", scene.builder.write(signed(plain, keys.ssh["bob"].sign(plain)), "commit"))
+    assert scene.codes(scene.commit("alice")) == {Code.THRESHOLD_UNMET}
+    assert scene.codes(scene.commit("carol")) == set()
 
 
 def test_s15_an_approval_that_was_verified_elsewhere_counts(strict: Scene) -> None:
