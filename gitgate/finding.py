@@ -63,10 +63,19 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
-    """Why a finding does not block although it is there; it stays in every report."""
+    """Why a finding does not block although it is there; it stays in every report.
+
+    Attributes:
+        kind: `settings` or `waiver`.
+        justification: One sentence for the reader; for a waiver with owner, last day and reason.
+        owner: Who answers for a waiver; empty for settings.
+        expires: The last day of a waiver, `2027-01-31`; empty for settings.
+    """
 
     kind: str
     justification: str
+    owner: str = ""
+    expires: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

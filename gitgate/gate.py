@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
 
 from gitgate import __version__
@@ -15,7 +15,7 @@ from gitgate.checks.base import Check, Examination
 from gitgate.checks.registry import CHECKS, all_rules, checks_of
 from gitgate.checks.signature import History
 from gitgate.comparison import compare
-from gitgate.errors import GitgateError, RepositoryError, UsageError
+from gitgate.errors import GitgateError, RepositoryError, SettingsError, UsageError
 from gitgate.finding import Finding, Severity, State, Suppression
 from gitgate.git import MergeConflict, Repository
 from gitgate.location import Location
@@ -27,6 +27,7 @@ from gitgate.settings import Settings, load_settings
 from gitgate.sources.base import SourceContext
 from gitgate.sources.registry import render_tree
 from gitgate.tree import MemoryTree, Tree, diff_trees
+from gitgate.waivers import WAIVERS_PATH, Waiver, apply_waivers, load_waivers
 
 RULEBOOK = ".gitgate/"
 INDEX = "index"
@@ -44,7 +45,7 @@ class Demand:
         severities: On top of those in settings.
         skipped_kinds: On top of those in settings.
         rejected_kinds: On top of those in settings.
-        now: The time at which signatures are judged; None asks the operating system.
+        now: The time at which signatures and waivers are judged; None asks the operating system.
         trust_roots: Digests of the signers that are trusted from outside the repository.
     """
 
@@ -107,7 +108,7 @@ def judge_merge(
         now=demand.now,
         trust_roots=demand.trust_roots,
     )
-    return judge_trees(change, before, merged, settings, progress, history=history)
+    return judge_trees(change, before, merged, settings, progress, history=history, now=demand.now)
 
 
 def judge_staged(repository: Repository, demand: Demand, progress: Progress) -> Report:
@@ -134,7 +135,7 @@ def judge_staged(repository: Repository, demand: Demand, progress: Progress) -> 
         tree=after.oid,
         paths=diff_trees(before, after),
     )
-    return judge_trees(change, before, after, settings, progress)
+    return judge_trees(change, before, after, settings, progress, now=demand.now)
 
 
 def _default_base(repository: Repository) -> tuple[str, str]:
@@ -165,6 +166,7 @@ def judge_trees(  # noqa: PLR0913 - what is judged, by what, and for whom
     progress: Progress,
     *,
     history: History | None = None,
+    now: datetime | None = None,
 ) -> Report:
     """Render two trees, ask every check, compare with the base, locate, decide.
 
@@ -175,7 +177,12 @@ def judge_trees(  # noqa: PLR0913 - what is judged, by what, and for whom
         settings: Those of the base.
         progress: Told what is being done.
         history: The commits of the change; None where nothing is committed.
+        now: When waivers are judged; None asks the operating system.
+
+    Raises:
+        SettingsError: The waivers of the base are not valid.
     """
+    waivers = load_waivers(before, all_rules())
     if not settings.kubernetes_versions:
         settings = replace(settings, kubernetes_versions=(SchemaCatalog.newest(),))
     context = SourceContext.from_settings(settings, progress)
@@ -203,8 +210,27 @@ def judge_trees(  # noqa: PLR0913 - what is judged, by what, and for whom
             (was if finding.state is State.FIXED else would_be).locate(finding) for finding in result.findings
         )
         results.append(replace(result, findings=located))
+    if any(WAIVERS_PATH in tree.entries or WAIVERS_PATH in tree.special for tree in (before, after)):
+        *results, own = apply_waivers(results, waivers, _proposed_waivers(after), _today(now))
+        weighed = tuple(would_be.locate(_weigh(finding, settings)) for finding in own.findings)
+        results.append(replace(own, findings=weighed))
     files = Counter(coverage.value for coverage in snapshot_after.files.values())
     return _report(change, results, settings, files, notes)
+
+
+def _proposed_waivers(after: Tree) -> tuple[Waiver, ...] | SettingsError:
+    try:
+        return load_waivers(after, all_rules())
+    except SettingsError as error:
+        return error
+
+
+def _today(now: datetime | None) -> date:
+    from gitgate.signature.clock import check_clock, current_time  # noqa: PLC0415 - only with waivers
+
+    moment = now or current_time()
+    check_clock(moment)
+    return moment.date()
 
 
 def _rulebook(tree: Tree) -> Mapping[str, bytes]:

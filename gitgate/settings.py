@@ -6,8 +6,6 @@ judgement (docs/design.md, "Trust"). Without the file the defaults below hold.
 
 from __future__ import annotations
 
-import difflib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,13 +15,11 @@ from typing import TYPE_CHECKING, Any
 from gitgate import bundled
 from gitgate.errors import SettingsError
 from gitgate.finding import Severity
-from gitgate.location import FieldPath, format_field_path
+from gitgate.own_document import demand_schema, did_you_mean, error_at, read_document
 from gitgate.path_glob import compile_glob
-from gitgate.yaml_document import YamlDocument, YamlLimits, read_yaml
+from gitgate.yaml_document import YamlDocument, YamlLimits
 
 if TYPE_CHECKING:
-    from jsonschema.exceptions import ValidationError
-
     from gitgate.tree import Tree
 
 SETTINGS_PATH = ".gitgate/settings.yaml"
@@ -127,33 +123,31 @@ def parse_settings(data: bytes, name: str, rule_ids: Iterable[str]) -> Settings:
     Raises:
         SettingsError: Not valid; says where and what is allowed.
     """
-    document = _document(data, name)
+    document = read_document(data, name)
+    demand_schema(document, name, "settings-v1.json", "a setting")
     value = document.value
-    errors = _schema_errors(value)
-    if errors:
-        raise _error(name, document, *_explain(errors))
     assert isinstance(value, dict)  # noqa: S101 - the schema demands it
     known = frozenset(rule_ids)
     for rule in value.get("rules", {}):
         if rule not in known:
-            raise _error(name, document, ("rules", rule), f"there is no rule {rule!r}{_did_you_mean(rule, known)}")
+            raise error_at(name, document, ("rules", rule), f"there is no rule {rule!r}{did_you_mean(rule, known)}")
     _demand_shipped_versions(name, document)
     for index, pattern in enumerate(value.get("exclude", ())):
         try:
             compile_glob(pattern)
         except ValueError as error:
-            raise _error(name, document, ("exclude", index), str(error)) from error
+            raise error_at(name, document, ("exclude", index), str(error)) from error
     for index, source in enumerate(value.get("sources", ())):
         if any(part in {"", "..", "."} for part in source["path"].rstrip("/").split("/")) and source["path"] != ".":
             message = f"{source['path']!r} must be a path inside the repository, without '..' or empty parts"
-            raise _error(name, document, ("sources", index, "path"), message)
+            raise error_at(name, document, ("sources", index, "path"), message)
     for index, chosen in enumerate(value.get("policy", {}).get("sets", ())):
         try:
             bundled.policy_set(chosen)
         except FileNotFoundError:
             shipped = [path.stem for path in bundled.policy_files()]
-            message = f"there is no set of policies {chosen!r}{_did_you_mean(chosen, shipped)}"
-            raise _error(name, document, ("policy", "sets", index), message) from None
+            message = f"there is no set of policies {chosen!r}{did_you_mean(chosen, shipped)}"
+            raise error_at(name, document, ("policy", "sets", index), message) from None
     return _settings(value, known)
 
 
@@ -162,7 +156,7 @@ def _demand_shipped_versions(name: str, document: YamlDocument) -> None:
     for index, version in enumerate(document.value.get("kubernetesVersions", ())):
         if ".".join(version.removeprefix("v").split(".")[:2]) not in shipped:
             message = f"gitgate has no schemas of Kubernetes {version}; there are {', '.join(shipped)}"
-            raise _error(name, document, ("kubernetesVersions", index), message)
+            raise error_at(name, document, ("kubernetesVersions", index), message)
 
 
 def _settings(value: Mapping[str, Any], known_rules: frozenset[str]) -> Settings:
@@ -203,71 +197,3 @@ def _policy_settings(value: Mapping[str, Any]) -> PolicySettings:
         user=user.get("name", defaults.user),
         groups=tuple(user.get("groups", defaults.groups)),
     )
-
-
-def _document(data: bytes, name: str) -> YamlDocument:
-    file = read_yaml(data)
-    if file.opaque:
-        raise SettingsError(f"{name} cannot be read: {file.opaque}")
-    for problem in file.problems:
-        # Settings decide over everything else: nothing ambiguous is tolerated in them.
-        place = f"{name}:{problem.position.line}:{problem.position.column}"
-        raise SettingsError(f"{place}: {problem.message}", remedy=problem.fix)
-    if len(file.documents) != 1 or not isinstance(file.documents[0].value, dict):
-        raise SettingsError(f"{name} must hold one YAML mapping", remedy="the smallest one is: version: 1")
-    return file.documents[0]
-
-
-def _schema_errors(value: object) -> list[ValidationError]:
-    """What jsonschema finds wrong, sorted by place.
-
-    jsonschema takes 60 ms to import, a fifth of a hook run; jsonschema-rs is loaded for the manifests anyway. So the
-    fast one is asked first, and the one with the better errors only when there are any; tests hold that they agree.
-    """
-    import jsonschema_rs  # noqa: PLC0415 - only where there are settings
-
-    schema = json.loads(bundled.schema_file("settings-v1.json").read_bytes())
-    if jsonschema_rs.is_valid(schema, value):
-        return []
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - only on the way to an error
-
-    errors = sorted(Draft202012Validator(schema).iter_errors(value), key=lambda error: list(map(str, error.path)))
-    if not errors:
-        raise SettingsError(f"{SETTINGS_PATH} is not valid")
-    return errors
-
-
-def _explain(errors: list[ValidationError]) -> tuple[FieldPath, str]:  # noqa: PLR0911 - one sentence for each kind
-    """The first error as a field and a sentence that names the allowed values."""
-    error = errors[0]
-    path: FieldPath = tuple(error.absolute_path)
-    field_name = format_field_path(path) or "the file"
-    schema: Mapping[str, Any] = error.schema if isinstance(error.schema, Mapping) else {}
-    demand: Any = error.validator_value
-    present: Any = error.instance
-    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        allowed = sorted(schema.get("properties", {}))
-        wrong = min(set(present) - set(allowed))
-        hint = _did_you_mean(wrong, allowed) or f"; allowed are {', '.join(allowed)}"
-        return (*path, wrong), f"{wrong!r} is not a setting{hint}"
-    if error.validator == "enum":
-        return path, f"{field_name} is {error.instance!r}; allowed are {', '.join(map(str, demand))}"
-    if error.validator == "const":
-        return path, f"{field_name} is {error.instance!r}; this gitgate reads {demand!r}"
-    if error.validator == "required":
-        return path, f"{field_name} lacks {min(set(demand) - set(present))!r}"
-    if error.validator == "type" and isinstance(error.instance, int | float) and path[:1] == ("kubernetesVersions",):
-        return path, f'{field_name} is the number {error.instance}; put the version in quotes, as in "1.30"'
-    if error.validator == "pattern" and path[:1] == ("kubernetesVersions",):
-        return path, f'{field_name} is {error.instance!r}; write a minor version, as in "1.33"'
-    return path, f"{field_name}: {error.message}"
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, sorted(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _error(name: str, document: YamlDocument, path: FieldPath, message: str) -> SettingsError:
-    position = document.nearest(path)
-    return SettingsError(f"{name}:{position.line}:{position.column}: {message}")

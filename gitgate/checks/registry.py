@@ -10,6 +10,7 @@ from gitgate.checks.reconcile import ReconcileCheck
 from gitgate.checks.schema import SchemaCheck
 from gitgate.checks.signature import History, SignatureCheck
 from gitgate.finding import Rule
+from gitgate.waivers import WAIVER_RULES
 
 CHECKS: tuple[Check, ...] = (SchemaCheck(), PolicyCheck(), SignatureCheck(), ReconcileCheck())
 
@@ -20,5 +21,6 @@ def checks_of(history: History | None) -> tuple[Check, ...]:
 
 
 def all_rules() -> dict[str, Rule]:
-    """Every rule of every check, by id, sorted."""
-    return dict(sorted((rule.id, rule) for check in CHECKS for rule in check.rules))
+    """Every rule of every check, and those about waivers, by id, sorted."""
+    rules = [*(rule for check in CHECKS for rule in check.rules), *WAIVER_RULES]
+    return dict(sorted((rule.id, rule) for rule in rules))

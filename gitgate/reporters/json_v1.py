@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from gitgate.change import Change, ChangedPath
-from gitgate.finding import Finding
+from gitgate.finding import Finding, Suppression
 from gitgate.location import Location, format_field_path
 from gitgate.report import CheckResult, Report
 from gitgate.reporters.base import PLAIN, Style
@@ -76,6 +76,7 @@ def _summary(report: Report) -> dict[str, Any]:
         "existing": numbers.existing,
         "fixed": numbers.fixed,
         "suppressed": numbers.suppressed,
+        "waived": numbers.waived,
         "objects": numbers.objects,
         "affectedObjects": numbers.affected,
         "files": dict(sorted(report.files.items())),
@@ -107,12 +108,19 @@ def _finding(finding: Finding, report: Report) -> dict[str, Any]:
         "fieldSegments": list(finding.field),
         "location": _location(finding.location) if finding.location is not None else None,
         "fingerprint": finding.fingerprint,
-        "suppression": (
-            {"kind": suppression.kind, "justification": suppression.justification} if suppression is not None else None
-        ),
+        "suppression": _suppression(suppression) if suppression is not None else None,
         "fix": remedy_of(finding, report) or None,
         "helpUri": rule_page(finding.rule),
         "kubernetesVersions": list(finding.versions),
+    }
+
+
+def _suppression(suppression: Suppression) -> dict[str, str | None]:
+    return {
+        "kind": suppression.kind,
+        "justification": suppression.justification,
+        "owner": suppression.owner or None,
+        "expires": suppression.expires or None,
     }
 
 

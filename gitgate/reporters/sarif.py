@@ -135,13 +135,16 @@ def _result(finding: Finding, report: Report, indices: Mapping[str, int]) -> dic
     return result
 
 
-def _suppressions(finding: Finding) -> list[dict[str, str]]:
+def _suppressions(finding: Finding) -> list[dict[str, Any]]:
     """[3.27.23] Present in every result or in none, so an empty list where nothing is suppressed."""
     suppression = finding.suppression
     if suppression is None:
         return []
     kind = "inSource" if suppression.kind == "inSource" else "external"
-    return [{"kind": kind, "justification": printable(suppression.justification)}]
+    written: dict[str, Any] = {"kind": kind, "justification": printable(suppression.justification)}
+    if suppression.expires:
+        written["properties"] = {"owner": printable(suppression.owner), "expires": suppression.expires}
+    return [written]
 
 
 def _location(finding: Finding) -> dict[str, Any]:

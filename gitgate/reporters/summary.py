@@ -30,6 +30,7 @@ class Tally:
         existing: In the base as well; unsuppressed.
         fixed: In the base only.
         suppressed: Accepted by name, new or existing.
+        waived: Those of them that a waiver accepts.
         affected: Objects that new, unsuppressed findings are about.
         objects: Objects that were judged.
         files: Files of the judged tree whose objects were judged or that a renderer consumed.
@@ -42,6 +43,7 @@ class Tally:
     existing: int
     fixed: int
     suppressed: int
+    waived: int
     affected: int
     objects: int
     files: int
@@ -66,6 +68,10 @@ def tally(report: Report) -> Tally:
         existing=sum(finding.state is State.EXISTING and finding.suppression is None for finding in findings),
         fixed=sum(finding.state is State.FIXED for finding in findings),
         suppressed=sum(finding.state is not State.FIXED and finding.suppression is not None for finding in findings),
+        waived=sum(
+            finding.state is not State.FIXED and finding.suppression is not None and finding.suppression.expires != ""
+            for finding in findings
+        ),
         affected=len({f.resource.identity for f in findings if is_new(f) and f.resource is not None}),
         objects=max((result.judged.get("objects", 0) for result in report.results), default=0),
         files=sum(number for coverage, number in report.files.items() if coverage in _CHECKED),
@@ -144,7 +150,12 @@ def extent(report: Report) -> str:
 def also(report: Report) -> str:
     """The findings that do not count against the change: `4 existing, 1 fixed findings`; empty without any."""
     numbers = tally(report)
-    kinds = [(numbers.existing, "existing"), (numbers.fixed, "fixed"), (numbers.suppressed, "suppressed")]
+    kinds = [
+        (numbers.existing, "existing"),
+        (numbers.fixed, "fixed"),
+        (numbers.suppressed - numbers.waived, "suppressed"),
+        (numbers.waived, "waived"),
+    ]
     total = sum(number for number, _ in kinds)
     if not total:
         return ""
