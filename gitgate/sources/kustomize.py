@@ -167,11 +167,15 @@ class _Run:
 
     def _build_all(self, closures: list[Closure]) -> dict[str, _Rendered]:
         waiting = [closure for closure in closures if _key(closure) not in self._builder.rendered]
-        inputs = [self._input(closure) for closure in waiting]
         if waiting:
             self._context.progress(f"rendering {len(waiting)} kustomizations")
+            self._build_waiting(waiting)
+        return {closure.root: self._builder.rendered[_key(closure)] for closure in closures}
+
+    def _build_waiting(self, waiting: list[Closure]) -> None:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only where something is rendered
 
+        inputs = [self._input(closure) for closure in waiting]
         with ThreadPoolExecutor(max_workers=_PARALLEL_BUILDS) as executor:
             try:
                 for closure, built in zip(waiting, executor.map(self._builder.build, inputs), strict=True):
@@ -181,7 +185,6 @@ class _Run:
                 executor.shutdown(wait=False, cancel_futures=True)
                 end_running()
                 raise
-        return {closure.root: self._builder.rendered[_key(closure)] for closure in closures}
 
     def _input(self, closure: Closure) -> BuildInput:
         nodes = [self._graph.nodes[directory] for directory in closure.nodes]
