@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,10 @@ from gitgate.resource import Resource
 FLUX_GROUP = "kustomize.toolkit.fluxcd.io"
 ARGO_GROUP = "argoproj.io"
 SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
+_FINALIZER = "resources-finalizer.argocd.argoproj.io"
+_SYNC_WAVE = "argocd.argoproj.io/sync-wave"
+_HELM_WEIGHT = "helm.sh/hook-weight"
+_WAVE = re.compile(r"[+-]?[0-9]{1,9}\Z")
 _FLUX_PRUNE = f"{FLUX_GROUP}/prune"
 _FLUX_FORCE = f"{FLUX_GROUP}/force"
 _FLUX_SSA = f"{FLUX_GROUP}/ssa"
@@ -31,6 +36,14 @@ class Owner:
         force: Does it delete and create anew what cannot be updated?
         prunes: Does it delete what git no longer has?
         ignores: Fields that it does not compare.
+        flux: Is it Flux's, and not Argo CD's?
+        cascades: Is what it applied deleted together with it?
+        depends_on: Names of the owners that it waits for.
+        waits: Does it count as ready only when what it applied is?
+        idle: Why a merge alone makes it do nothing; empty where it acts by itself.
+        makes_namespace: Does it make the namespaces that its objects are in?
+        skips_missing_kinds: Does it go on where a kind is not defined yet?
+        wave: Its own place among the objects that its parent applies.
     """
 
     name: str
@@ -39,6 +52,14 @@ class Owner:
     force: bool
     prunes: bool
     ignores: IgnoreRules = NOTHING_IGNORED
+    flux: bool = False
+    cascades: bool = False
+    depends_on: tuple[str, ...] = ()
+    waits: bool = False
+    idle: str = ""
+    makes_namespace: bool = False
+    skips_missing_kinds: bool = False
+    wave: int = 0
 
 
 def find_owners(resources: Iterable[Resource]) -> tuple[Owner, ...]:
@@ -48,8 +69,7 @@ def find_owners(resources: Iterable[Resource]) -> tuple[Owner, ...]:
         if resource.id.group == FLUX_GROUP and resource.id.kind == "Kustomization":
             owners.append(_flux(resource))
         elif resource.id.group == ARGO_GROUP and resource.id.kind == "Application":
-            owner = _argo(resource)
-            owners += [owner] if owner is not None else []
+            owners += _argo(resource)
     return tuple(sorted(owners, key=lambda owner: (-len(owner.path), owner.name)))
 
 
@@ -63,34 +83,73 @@ def _path(text: Any) -> str:
 
 
 def _flux(resource: Resource) -> Owner:
+    """Source: fluxcd/kustomize-controller, `api/v1/kustomization_types.go` and `finalize`."""
     spec = _mapping(resource.data.get("spec"))
+    prunes, policy = spec.get("prune") is True, spec.get("deletionPolicy") or "MirrorPrune"
+    suspended = spec.get("suspend") is True
+    deletes = policy in ("Delete", "WaitForTermination") or (policy == "MirrorPrune" and prunes)
     return Owner(
-        str(resource.id),
-        _path(spec.get("path")),
-        ApplyMethod.FLUX,
-        spec.get("force") is True,
-        spec.get("prune") is True,
-        flux_ignores(str(resource.id), spec),
+        name=str(resource.id),
+        path=_path(spec.get("path")),
+        method=ApplyMethod.FLUX,
+        force=spec.get("force") is True,
+        prunes=prunes,
+        ignores=flux_ignores(str(resource.id), spec),
+        flux=True,
+        cascades=deletes and not suspended,
+        depends_on=tuple(depends_on(resource)),
+        waits=spec.get("wait") is True or bool(spec.get("healthChecks")),
+        idle="it is suspended" if suspended else "",
     )
 
 
-def _argo(resource: Resource) -> Owner | None:
+def depends_on(resource: Resource) -> Iterator[str]:
+    """The objects of its own kind that a Flux Kustomization or HelmRelease waits for, as people say them."""
+    entries = _mapping(resource.data.get("spec")).get("dependsOn")
+    for entry in entries if isinstance(entries, list) else ():
+        name = _mapping(entry).get("name")
+        if isinstance(name, str):
+            yield f"{resource.id.kind} {_mapping(entry).get('namespace') or resource.id.namespace}/{name}"
+
+
+def _argo(resource: Resource) -> list[Owner]:
+    """One owner for each path of an Application."""
     spec = _mapping(resource.data.get("spec"))
-    source = _mapping(spec.get("source"))
-    if not isinstance(source.get("path"), str):
-        return None
+    several = spec.get("sources")
+    sources = [_mapping(one) for one in several] if isinstance(several, list) else [_mapping(spec.get("source"))]
     policy = _mapping(spec.get("syncPolicy"))
     options = policy.get("syncOptions")
     wanted = {str(option) for option in options} if isinstance(options, list) else set()
     automated = policy.get("automated")
-    return Owner(
-        name=str(resource.id),
-        path=_path(source["path"]),
-        method=_argo_method(wanted) or ApplyMethod.CLIENT_SIDE,
-        force="Force=true" in wanted,
-        prunes=isinstance(automated, Mapping) and automated.get("prune") is True,
-        ignores=argo_ignores(str(resource.id), spec, keeps_live="RespectIgnoreDifferences=true" in wanted),
-    )
+    acts = isinstance(automated, Mapping) and automated.get("enabled") is not False
+    finalizers = _mapping(resource.data.get("metadata")).get("finalizers")
+    return [
+        Owner(
+            name=str(resource.id),
+            path=_path(source["path"]),
+            method=_argo_method(wanted) or ApplyMethod.CLIENT_SIDE,
+            force="Force=true" in wanted,
+            prunes=isinstance(automated, Mapping) and automated.get("prune") is True,
+            ignores=argo_ignores(str(resource.id), spec, keeps_live="RespectIgnoreDifferences=true" in wanted),
+            cascades=isinstance(finalizers, list) and any(str(one).startswith(_FINALIZER) for one in finalizers),
+            idle="" if acts else "it does not sync by itself",
+            makes_namespace="CreateNamespace=true" in wanted,
+            skips_missing_kinds="SkipDryRunOnMissingResource=true" in wanted,
+            wave=sync_wave(resource),
+        )
+        for source in sources
+        if isinstance(source.get("path"), str)
+    ]
+
+
+def sync_wave(resource: Resource) -> int:
+    """Argo CD's wave: argo-cd/gitops-engine/pkg/sync/syncwaves/waves.go, `Wave`."""
+    annotations = _mapping(_mapping(resource.data.get("metadata")).get("annotations"))
+    for key in (_SYNC_WAVE, _HELM_WEIGHT):
+        text = str(annotations.get(key, ""))
+        if _WAVE.match(text):
+            return int(text)
+    return 0
 
 
 def _argo_method(options: set[str]) -> ApplyMethod | None:
@@ -101,8 +160,10 @@ def _argo_method(options: set[str]) -> ApplyMethod | None:
     return ApplyMethod.CLIENT_SIDE if "ServerSideApply=false" in options else None
 
 
-def owner_of(resource: Resource, owners: Iterable[Owner]) -> Owner | None:
+def owner_of(resource: Resource, owners: Sequence[Owner]) -> Owner | None:
     """Who applies an object: the owner with the longest path above it."""
+    if not owners:
+        return None
     place = resource.origin.rendered_by
     directory = place if place is not None else posixpath.dirname(resource.origin.path)
     for owner in owners:

@@ -7,12 +7,12 @@ it. Sources: docs/adr/0022-apply-engines.md.
 from __future__ import annotations
 
 import base64
-import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
+from gitgate.reconcile.content import copied
 from gitgate.reconcile.merge import ABSENT, Sides, merge
 from gitgate.reconcile.names import CORE
 from gitgate.reconcile.tables import Shape, TypeNode
@@ -86,7 +86,7 @@ def apply(method: ApplyMethod, node: TypeNode, sides: Sides) -> dict[str, Any]:
             now; what other managers own counts for server-side apply only.
     """
     if method is ApplyMethod.REPLACE:
-        return copy.deepcopy(dict(sides.new))
+        return {key: copied(value) for key, value in sides.new.items()}
     if method is ApplyMethod.CLIENT_SIDE:
         result = merge(node, replace(sides, others=None), CLIENT_SIDE_STYLE)
     elif method is ApplyMethod.FLUX:
@@ -104,7 +104,7 @@ def normalise_for_flux(node: TypeNode, data: Object) -> dict[str, Any]:
     """
     result = {key: value for key, value in data.items() if key != "status"}
     if node.custom or result.get("kind") in ("Role", "ClusterRole"):
-        return copy.deepcopy(result)
+        return {key: copied(value) for key, value in result.items()}
     known: dict[str, Any] = _known_fields(node, result)
     if node.name == CORE + "Secret" and isinstance(known.get("stringData"), dict):
         plain = known.pop("stringData")
@@ -124,4 +124,4 @@ def _known_fields(node: TypeNode, value: Any) -> Any:
         return {key: _known_fields(node.item, item) for key, item in value.items()}
     if node.shape is Shape.LIST and isinstance(value, list):
         return [_known_fields(node.item, item) for item in value]
-    return copy.deepcopy(value)
+    return copied(value)

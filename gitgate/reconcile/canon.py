@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import copy
 from collections.abc import Mapping
 from typing import Any
 
+from gitgate.reconcile.content import copied
 from gitgate.reconcile.defaults import apply_defaults
 from gitgate.reconcile.names import CORE
 from gitgate.reconcile.quantity import canonical_quantity
@@ -28,7 +28,7 @@ def canonical(node: TypeNode, data: Mapping[str, Any]) -> dict[str, Any]:
         data: The object as sent; not modified.
     """
     plain = {key: value for key, value in data.items() if key != "status"}
-    if isinstance(plain.get("metadata"), Mapping):
+    if isinstance(plain.get("metadata"), dict):
         plain["metadata"] = {key: value for key, value in plain["metadata"].items() if key not in _DROPPED_METADATA}
     decoded = _decode(node, plain)
     if not isinstance(decoded, dict):
@@ -43,15 +43,15 @@ def canonical(node: TypeNode, data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _decode(node: TypeNode, value: Any) -> Any:
     """Read a value into its type: unknown fields and nulls go, quantities are respelled."""
-    if node.shape is Shape.STRUCT and isinstance(value, Mapping):
+    if node.shape is Shape.STRUCT and isinstance(value, dict):
         return _decode_struct(node, value)
-    if node.shape is Shape.MAP and isinstance(value, Mapping):
+    if node.shape is Shape.MAP and isinstance(value, dict):
         return {key: _decode_element(node.item, item) for key, item in value.items()}
     if node.shape is Shape.LIST and isinstance(value, list):
         return [_decode_element(node.item, item) for item in value]
     if node.shape is Shape.QUANTITY and not node.custom:
         return canonical_quantity(value)
-    return copy.deepcopy(value)
+    return copied(value) if isinstance(value, dict | list) else value
 
 
 def _decode_struct(node: TypeNode, value: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def _decode_struct(node: TypeNode, value: Mapping[str, Any]) -> dict[str, Any]:
         child = node.fields.get(key)
         if child is None:
             if node.keeps_unknown or not node.fields:
-                result[key] = copy.deepcopy(item)
+                result[key] = copied(item)
         elif item is not None or node.custom:
             result[key] = _decode(child, item)
     return result
@@ -89,9 +89,9 @@ def _default(node: TypeNode, value: Any) -> None:
             except (AttributeError, KeyError, TypeError, ValueError):
                 # A field of the wrong type, which is a failure of its own: no default depends on it any more.
                 return
-        for key, child in node.fields.items():
-            if key in value:
-                _default(child, value[key])
+        for key, item in value.items():
+            if isinstance(item, dict | list) and key in node.fields:
+                _default(node.fields[key], item)
     elif node.shape is Shape.MAP and isinstance(value, dict):
         for item in value.values():
             _default(node.item, item)
@@ -104,18 +104,18 @@ def _custom_defaults(node: TypeNode, value: dict[str, Any]) -> None:
     # apiextensions-apiserver/pkg/apiserver/schema/defaulting/algorithm.go, `Default`
     for key, child in node.fields.items():
         if child.default is not None and (key not in value or (value[key] is None and not child.nullable)):
-            value[key] = copy.deepcopy(child.default)
+            value[key] = copied(child.default)
 
 
 def _by_value_structs(node: TypeNode, value: dict[str, Any]) -> None:
-    for key, declaration in node.declarations.items():
-        if declaration is Declaration.STRUCT and key not in value and key in node.fields and key != "status":
+    for key in node.structs_by_value:
+        if key not in value:
             value[key] = {}
 
 
 def _drop_zeros(node: TypeNode, value: dict[str, Any]) -> None:
     """Drop what a Go struct cannot tell from absent."""
-    for key in list(value):
+    for key in [key for key, item in value.items() if not item]:
         declaration = node.declarations.get(key)
         item = value[key]
         zero = declaration is Declaration.OMITTED and _is_zero(item)
@@ -139,8 +139,8 @@ def _encode(node: TypeNode, value: Any) -> Any:
     if node.shape is Shape.STRUCT and isinstance(value, dict):
         result = {}
         for key, item in value.items():
-            child = node.fields.get(key)
-            result[key] = item if child is None else _encode(child, item)
+            below = isinstance(item, dict | list) and key in node.fields
+            result[key] = _encode(node.fields[key], item) if below else item
         if not node.custom:
             _drop_zeros(node, result)
             _write_zeros(node, result)
@@ -153,17 +153,12 @@ def _encode(node: TypeNode, value: Any) -> Any:
 
 
 def _write_zeros(node: TypeNode, value: dict[str, Any]) -> None:
-    for key, declaration in node.declarations.items():
-        if key in value or key not in node.fields or key == "status":
-            continue
-        if declaration is Declaration.WRITTEN:
-            value[key] = node.fields[key].zero
-        elif declaration is Declaration.STRUCT:
+    for key in node.structs_by_value:
+        if key not in value:
             value[key] = {}
-        elif declaration is Declaration.QUANTITY:
-            value[key] = "0"
-        elif declaration is Declaration.INT_OR_STRING:
-            value[key] = 0
+    for key, zero in node.written_zeros:
+        if key not in value:
+            value[key] = zero
 
 
 def _convert_secret(secret: dict[str, Any]) -> None:

@@ -35,18 +35,20 @@ class FieldChange:
 
 def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
     """Every field that differs, as deep as both sides have the same shape; a list of another length is one change."""
-    return tuple(_differences(before, after, ()))
+    return tuple(_differences(dict(before), dict(after), ()))
 
 
 def changed_paths(before: Mapping[str, Any], after: Mapping[str, Any]) -> frozenset[FieldPath]:
     """The paths of `changed_fields`."""
-    return frozenset(change.path for change in _differences(before, after, ()))
+    return frozenset(change.path for change in _differences(dict(before), dict(after), ()))
 
 
 def _differences(old: Any, new: Any, path: FieldPath) -> Iterator[FieldChange]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
+    if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys(), key=str):
-            yield from _differences(old.get(key, ABSENT), new.get(key, ABSENT), (*path, key))
+            left, right = old.get(key, ABSENT), new.get(key, ABSENT)
+            if left is not right:
+                yield from _differences(left, right, (*path, key))
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for index, (left, right) in enumerate(zip(old, new, strict=True)):
             yield from _differences(left, right, (*path, index))
@@ -60,6 +62,6 @@ def same(old: Any, new: Any) -> bool:
         return old is new
     if isinstance(old, list) and isinstance(new, list):
         return len(old) == len(new) and all(map(same, old, new))
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
+    if isinstance(old, dict) and isinstance(new, dict):
         return old.keys() == new.keys() and all(same(old[key], new[key]) for key in old)
     return bool(old == new)

@@ -68,9 +68,9 @@ def create_failures(node: TypeNode, data: Mapping[str, Any]) -> tuple[Failure, .
 
 
 def _walk(node: TypeNode, value: Any, path: FieldPath, root: Mapping[str, Any]) -> Iterator[Failure]:
-    if node.shape is Shape.STRUCT and isinstance(value, Mapping):
+    if node.shape is Shape.STRUCT and isinstance(value, dict):
         yield from _struct(node, value, path, root)
-    elif node.shape is Shape.MAP and isinstance(value, Mapping):
+    elif node.shape is Shape.MAP and isinstance(value, dict):
         for key, item in value.items():
             yield from _walk(node.item, item, (*path, key), root)
     elif node.shape is Shape.LIST and isinstance(value, list):

@@ -6,10 +6,10 @@ are applied to every value of that Go type, parents before children, as the gene
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gitgate.reconcile.content import copied
 from gitgate.reconcile.images import default_pull_policy
 from gitgate.reconcile.names import (
     ADMISSION,
@@ -119,7 +119,7 @@ def fill(value: Object, defaults: Mapping[str, Any]) -> None:
     """Set the fields that are absent."""
     for key, default in defaults.items():
         if value.get(key) is None:
-            value[key] = copy.deepcopy(default)
+            value[key] = copied(default)
 
 
 def _pod_spec(spec: Object) -> None:

@@ -6,11 +6,11 @@ differ in what they merge and what they replace, which a `Style` says.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from gitgate.reconcile.content import copied
 from gitgate.reconcile.tables import Shape, TypeNode
 from gitgate.reconcile.typed import item_key
 
@@ -83,33 +83,35 @@ class Sides:
 def merge(node: TypeNode, sides: Sides, style: Style) -> Any:
     """What a value of a type becomes."""
     live, new = sides.live, sides.new
-    mapping = node.shape in (Shape.STRUCT, Shape.MAP) or (node.shape is Shape.OPEN and isinstance(new, Mapping))
-    if mapping and not style.replaces(node) and (isinstance(new, Mapping) or new is None) and isinstance(live, Mapping):
+    mapping = node.shape in (Shape.STRUCT, Shape.MAP) or (node.shape is Shape.OPEN and isinstance(new, dict))
+    if mapping and not style.replaces(node) and (isinstance(new, dict) or new is None) and isinstance(live, dict):
         return _merge_mapping(node, sides, style)
     if node.shape is Shape.LIST and isinstance(new, list) and isinstance(live, list):
         keys = style.keys(node)
         if keys is not None:
             return _merge_list(node, keys, sides, style)
-    return copy.deepcopy(new)
+    return copied(new)
 
 
 def _merge_mapping(node: TypeNode, sides: Sides, style: Style) -> dict[str, Any]:
     live: Mapping[str, Any] = sides.live
-    sent: Mapping[str, Any] = sides.new if isinstance(sides.new, Mapping) else {}
-    before: Mapping[str, Any] = sides.old if isinstance(sides.old, Mapping) else {}
+    sent: Mapping[str, Any] = sides.new if isinstance(sides.new, dict) else {}
+    before: Mapping[str, Any] = sides.old if isinstance(sides.old, dict) else {}
     result = {}
     for key, value in live.items():
         if key in sent or style.retains_only_sent(node):
             continue
         owner = _owner(sides, key)
         if key not in before:
-            result[key] = copy.deepcopy(value)
+            result[key] = copied(value)
         elif owner is not None:
             kept = _keep_owned(value, owner)
             if kept is not ABSENT:
                 result[key] = kept
     for key, value in sent.items():
-        if value is not None or not style.null_deletes:
+        if isinstance(value, str | int | float):
+            result[key] = value
+        elif value is not None or not style.null_deletes:
             below = Sides(live.get(key, ABSENT), before.get(key, ABSENT), value, _owner(sides, key))
             result[key] = merge(node.child(key), below, style)
     return result
@@ -122,9 +124,9 @@ def _owner(sides: Sides, key: str) -> Owned | None:
 def _keep_owned(value: Any, owner: Owned) -> Any:
     """What is left of a value that the agent lets go of: what others own."""
     if not owner.fields:
-        return copy.deepcopy(value) if owner.self_owned else ABSENT
-    if not isinstance(value, Mapping):
-        return copy.deepcopy(value)
+        return copied(value) if owner.self_owned else ABSENT
+    if not isinstance(value, dict):
+        return copied(value)
     kept = {}
     for key, child in owner.fields.items():
         if key in value:
@@ -139,7 +141,7 @@ def _merge_list(node: TypeNode, keys: tuple[str, ...], sides: Sides, style: Styl
     old_items = _by_key(node, keys, sides.old if isinstance(sides.old, list) else [])
     new_items = _by_key(node, keys, sides.new)
     if live_items is None or new_items is None or old_items is None:
-        return list(copy.deepcopy(sides.new))
+        return list(copied(sides.new))
     merged = {}
     for key, item in new_items.items():
         below = Sides(live_items.get(key, ABSENT), old_items.get(key, ABSENT), item, _owner(sides, repr(key)))
@@ -147,7 +149,7 @@ def _merge_list(node: TypeNode, keys: tuple[str, ...], sides: Sides, style: Styl
     kept = {}
     for key, item in live_items.items():
         if key not in new_items and (key not in old_items or _owner(sides, repr(key)) is not None):
-            kept[key] = copy.deepcopy(item)
+            kept[key] = copied(item)
     return _interleave(list(live_items), list(new_items), kept, merged)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -11,6 +10,7 @@ from typing import Any
 from gitgate.location import FieldPath
 from gitgate.reconcile.apply import ApplyMethod, apply
 from gitgate.reconcile.canon import canonical
+from gitgate.reconcile.content import copied
 from gitgate.reconcile.create_rules import create_failures
 from gitgate.reconcile.failure import Failure
 from gitgate.reconcile.merge import NOBODY, Owned, Sides
@@ -91,7 +91,7 @@ def predict_kept(node: TypeNode, outcome: Outcome, kept: Iterable[FieldPath], ve
         kept: Paths that `changed_fields` gave for it.
         version: Kubernetes version.
     """
-    after = copy.deepcopy(dict(outcome.after))
+    after = copied(dict(outcome.after))
     for path in kept:
         _put_back(outcome.before, after, path)
     return Outcome(before=outcome.before, after=after, failures=_refused(node, outcome.before, after, version))
@@ -101,7 +101,7 @@ def _put_back(before: Any, after: Any, path: FieldPath) -> None:
     for step in path[:-1]:
         before, after = before[step], after[step]
     if not isinstance(before, Mapping) or path[-1] in before:
-        after[path[-1]] = copy.deepcopy(before[path[-1]])
+        after[path[-1]] = copied(before[path[-1]])
     else:
         after.pop(path[-1], None)
 
@@ -133,7 +133,7 @@ def _keep_allocated(node: TypeNode, before: Object, after: dict[str, Any]) -> No
         return
     for key in _ALLOCATED:
         if key in old and key not in new and (key != "healthCheckNodePort" or new.get("type") == "LoadBalancer"):
-            new[key] = copy.deepcopy(old[key])
+            new[key] = copied(old[key])
     if new.get("type") not in ("NodePort", "LoadBalancer"):
         _wipe_node_ports(new, old)
         return

@@ -1,7 +1,7 @@
 """`make_plan`: what the agent would do to every object, were the change merged.
 
-Pure: two snapshots in, a `Plan` out. Only what differs is looked at closely; an object with the same content is
-unchanged at the cost of a comparison.
+Pure: two snapshots in, a `Plan` out. Only what differs is looked at closely; an object whose content has the same
+digest is unchanged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from gitgate.location import FieldPath
 from gitgate.proposal import Snapshot
 from gitgate.reconcile.agents import Handling, Owner, find_owners, handling, owner_of
 from gitgate.reconcile.apply import ApplyMethod
-from gitgate.reconcile.changes import ABSENT, FieldChange, changed_fields
+from gitgate.reconcile.changes import ABSENT, FieldChange, changed_fields, same
+from gitgate.reconcile.content import content_digest
 from gitgate.reconcile.failure import Certainty, Failure
 from gitgate.reconcile.ignored import IgnoredField, IgnoreRule, split_ignored
 from gitgate.reconcile.kinds import Kinds
@@ -28,7 +29,7 @@ from gitgate.reconcile.redact import HIDDEN, is_secret, is_sensitive, redact
 from gitgate.reconcile.references import place_of, scale_target
 from gitgate.reconcile.tables import TypeNode
 from gitgate.reconcile.typed import typed_failures
-from gitgate.resource import Resource, ResourceId
+from gitgate.resource import Origin, Resource, ResourceId
 
 Identity = tuple[str, str, str, str]
 
@@ -149,8 +150,8 @@ def make_plan(
 
 def _order(item: PlannedObject) -> tuple[str, ...]:
     resource = item.after or item.before
-    place = resource.origin.path if resource is not None else ""
-    return (item.id.namespace, item.id.kind, item.id.name, item.id.group, place)
+    origin = resource.origin if resource is not None else Origin("")
+    return (item.id.namespace, item.id.kind, item.id.name, item.id.group, origin.path, origin.rendered_by or "")
 
 
 def _assumptions(objects: list[PlannedObject], *, live: bool) -> tuple[str, ...]:
@@ -172,14 +173,16 @@ def _pairs(before: Iterable[Resource], after: Iterable[Resource]) -> Iterator[Pa
     place that they come from; what has none on the other side is paired when there is just one of each.
     """
     was, shall_be = _group(before), _group(after)
-    for key in was.keys() | shall_be.keys():
-        old, new = was.get(key, {}), shall_be.get(key, {})
-        for place in old.keys() & new.keys():
-            yield old.pop(place), new.pop(place)
+    for key, new in shall_be.items():
+        old = was.pop(key, {})
+        if len(old) != 1 or len(new) != 1:
+            for place in [place for place in new if place in old]:
+                yield old.pop(place), new.pop(place)
         if len(old) == len(new) == 1:
             yield old.popitem()[1], new.popitem()[1]
         yield from ((resource, None) for resource in old.values())
         yield from ((None, resource) for resource in new.values())
+    yield from ((resource, None) for old in was.values() for resource in old.values())
 
 
 def _group(resources: Iterable[Resource]) -> dict[Identity, dict[str, Resource]]:
@@ -199,13 +202,16 @@ def place_of_origin(resource: Resource) -> str:
 def _duplicates(resources: Iterable[Resource]) -> dict[ResourceId, tuple[Resource, ...]]:
     """Objects that one place, or two owners of this repository, render more than once."""
     resources = tuple(resources)
-    owners = find_owners(resources)
-    several: dict[tuple[Identity, str], tuple[Resource, ...]] = {}
-    for resource in resources:
-        owned = owner_of(resource, owners) is not None
-        key = (resource.id.identity, "" if owned else place_of_origin(resource))
-        several[key] = (*several.get(key, ()), resource)
-    return {found[0].id: found for found in several.values() if len(found) > 1}
+    # Hardly any identity occurs twice, and only such ones are worth a closer look.
+    often = {identity for identity, count in Counter(one.id.identity for one in resources).items() if count > 1}
+    owners = find_owners(resources) if often else ()
+    several: dict[tuple[Identity, str], list[Resource]] = {}
+    for resource in resources if often else ():
+        if resource.id.identity in often:
+            owned = owner_of(resource, owners) is not None
+            key = (resource.id.identity, "" if owned else place_of_origin(resource))
+            several.setdefault(key, []).append(resource)
+    return {found[0].id: tuple(found) for found in several.values() if len(found) > 1}
 
 
 _TOLD = 20
@@ -252,7 +258,7 @@ class _Planner:
             item = PlannedObject(
                 id=after.id, action=Action.UNCHANGED, before=before, after=after, owner=owner.name if owner else ""
             )
-            if self._live is None and (before.data is after.data or before.data == after.data):
+            if self._live is None and _same_content(before.data, after.data):
                 return item
             return self._update(item, before, after, handling(after, owner, self._default))
         if after is not None:
@@ -345,6 +351,14 @@ class _Planner:
         if not changes:
             return item
         return replace(item, action=Action.UPDATE, changes=changes)
+
+
+def _same_content(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Does one text say what the other says? What means the same in other words is looked at closely."""
+    if before is after:
+        return True
+    digest = content_digest(before)
+    return (bool(digest) and digest == content_digest(after)) or same(dict(before), dict(after))
 
 
 def _ignoring(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 _QUANTITY = re.compile(
@@ -26,7 +27,12 @@ def parse_quantity(value: Any) -> tuple[Fraction, str] | None:
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    match = _QUANTITY.match(str(value))
+    return _parse(str(value))
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str) -> tuple[Fraction, str] | None:
+    match = _QUANTITY.match(text)
     if match is None:
         return None
     number = Fraction(f"0{match['number']}" if match["number"][0] == "." else match["number"].rstrip("."))

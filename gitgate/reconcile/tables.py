@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum, auto
 from functools import cached_property, lru_cache
 from typing import Any
@@ -121,6 +121,23 @@ class TypeNode:
     def declarations(self) -> Mapping[str, Declaration]:
         """How each field of a struct is declared; empty for types that no Go module declares."""
         return {key: Declaration(letter) for key, letter in _go_types()["shapes"].get(self.name, {}).items()}
+
+    @cached_property
+    def structs_by_value(self) -> tuple[str, ...]:
+        """Fields that are `{}` where they are absent."""
+        return tuple(key for key, _ in self._stored(Declaration.STRUCT))
+
+    @cached_property
+    def written_zeros(self) -> tuple[tuple[str, Any], ...]:
+        """Scalars that are written although they are absent, and as what."""
+        scalars = [(key, child.zero) for key, child in self._stored(Declaration.WRITTEN)]
+        quantities = [(key, "0") for key, _ in self._stored(Declaration.QUANTITY)]
+        return (*scalars, *quantities, *((key, 0) for key, _ in self._stored(Declaration.INT_OR_STRING)))
+
+    def _stored(self, declaration: Declaration) -> Iterator[tuple[str, TypeNode]]:
+        for key, found in self.declarations.items():
+            if found is declaration and key in self.fields and key != "status":
+                yield key, self.fields[key]
 
     @cached_property
     def enums(self) -> Mapping[str, tuple[str, ...]]:

@@ -46,7 +46,7 @@ def _value(node: TypeNode, value: Any, path: FieldPath, place: str) -> Iterator[
     if value is None or node.shape is Shape.OPEN:
         return
     if node.shape in (Shape.STRUCT, Shape.MAP):
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             yield _type(path, place, f"expected map, got &{{{_go(value)}}}")
             return
         yield from _mapping(node, value, path, place)
@@ -103,7 +103,7 @@ def item_key(node: TypeNode, keys: tuple[str, ...], item: Any) -> tuple[Any, ...
     """
     if not keys:
         return None if isinstance(item, dict | list) or item is None else (item,)
-    if not isinstance(item, Mapping):
+    if not isinstance(item, dict):
         return None
     values = tuple(item[key] if item.get(key) is not None else node.key_default(key) for key in keys)
     return None if all(value is None for value in values) else values
@@ -118,7 +118,7 @@ def spell_key(keys: tuple[str, ...], values: tuple[Any, ...]) -> str:
 
 
 def _spell_value(value: Any) -> str:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return ";".join(f"{key}={_spell_value(item)}" for key, item in sorted(value.items()))
     return json.dumps(value, ensure_ascii=False, default=str)
 
@@ -150,7 +150,7 @@ def _type(path: FieldPath, place: str, message: str) -> Failure:
 
 
 def _go(value: Any) -> str:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return "map[" + " ".join(f"{key}:{_go(item)}" for key, item in sorted(value.items())) + "]"
     if isinstance(value, list):
         return "[" + " ".join(map(_go, value)) + "]"
@@ -158,7 +158,7 @@ def _go(value: Any) -> str:
 
 
 def _go_verbose(value: Any) -> str:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return "map[string]interface {}{" + ", ".join(f'"{k}":{_go_verbose(v)}' for k, v in sorted(value.items())) + "}"
     if isinstance(value, list):
         return "[]interface {}{" + ", ".join(map(_go_verbose, value)) + "}"
@@ -167,9 +167,9 @@ def _go_verbose(value: Any) -> str:
 
 def _decoding(node: TypeNode, value: Any, path: FieldPath) -> Iterator[Failure]:
     """Why Go cannot decode a value; the server names no field, so the message has none, either."""
-    if value is None or node.custom:
+    if value is None or node.custom or (isinstance(value, str) and node.shape is Shape.SCALAR):
         return
-    if node.shape in (Shape.STRUCT, Shape.MAP) and isinstance(value, Mapping):
+    if node.shape in (Shape.STRUCT, Shape.MAP) and isinstance(value, dict):
         for key, item in value.items():
             yield from _decoding(node.child(key), item, (*path, key))
     elif node.shape is Shape.LIST and isinstance(value, list):
