@@ -58,6 +58,8 @@ class Origin:
         line: First line of the object in that file, from 1.
         rendered_by: The render root (`apps/staging`) when the object went through a renderer, so that a field may
             have been changed on its way; None when the agent applies the file's text itself.
+        owner: The agent's object that applies it, `Kustomization flux-system/apps`; empty where none is known.
+        cluster: Name of the cluster that it goes to; empty where none is known.
     """
 
     path: str
@@ -65,6 +67,8 @@ class Origin:
     pointer: FieldPath = ()
     line: int = 1
     rendered_by: str | None = None
+    owner: str = ""
+    cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +79,13 @@ class Resource:
         id: Its name in the cluster.
         data: The object as JSON data (dict, list, str, int, float, bool, None). Shared, never modified.
         origin: Where it came from.
+        unresolved: Fields with a variable in them that nothing in the repository gives a value.
     """
 
     id: ResourceId
     data: Mapping[str, Any]
     origin: Origin
+    unresolved: tuple[FieldPath, ...] = ()
 
 
 def split_api_version(api_version: str) -> tuple[str, str]:

@@ -1,0 +1,209 @@
+"""What every owner is: an object by which an agent applies others, and the seam between the kinds of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gitgate.location import FieldPath, Location, Position, Precision
+from gitgate.proposal import Coverage, Problem
+from gitgate.resource import Origin, Resource
+from gitgate.sources.base import SourceContext
+from gitgate.sources.kustomize_graph import Closure, KustomizeGraph
+from gitgate.tree import Tree
+
+if TYPE_CHECKING:
+    from gitgate.sources.clusters import Cluster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """An agent's object that applies others.
+
+    Attributes:
+        resource: The object as its own owner applies it, patches of that one included.
+        cluster: Where it is.
+        depth: Owners above it.
+    """
+
+    resource: Resource
+    cluster: Cluster
+    depth: int = 0
+
+    @property
+    def name(self) -> str:
+        """As people say it, and as `Origin.owner` has it: `Kustomization flux-system/apps`."""
+        return str(self.resource.id)
+
+    @property
+    def namespace(self) -> str:
+        """Where names that it mentions without a namespace are."""
+        return self.resource.id.namespace
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """Its `spec`; empty where there is none."""
+        return mapping(self.resource.data.get("spec"))
+
+    @property
+    def digest(self) -> str:
+        """Of its labels, annotations and spec: equal ones render equally from equal trees."""
+        return digest_of([self.resource.data.get("metadata"), self.resource.data.get("spec")])
+
+    def owned(self, origin: Origin) -> Origin:
+        """The origin of one of its objects."""
+        return replace(origin, owner=self.name, cluster=self.cluster.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What rendering one owner came to.
+
+    Attributes:
+        resources: Its objects, with owner and cluster in their origins.
+        problems: What keeps something of it from being judged.
+        files: What became of each file that it reads.
+        closures: What was rendered with kustomize.
+        yaml_files: Files among them that were read as objects without a kustomization that names them.
+        not_rendered: Why nothing of it was; empty when it was, or failed.
+        reused: Was the content rendered before?
+    """
+
+    resources: tuple[Resource, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    files: Mapping[str, Coverage] = field(default_factory=lambda: MappingProxyType({}))
+    closures: tuple[Closure, ...] = ()
+    yaml_files: frozenset[str] = frozenset()
+    not_rendered: str = ""
+    reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An owner's rendering, cut where a program runs, so that several programs may run at once.
+
+    Attributes:
+        run: Runs the program; touches nothing shared. None where no program is needed.
+        finish: Makes the outcome of what `run` returned.
+    """
+
+    run: Callable[[], Any] | None
+    finish: Callable[[Any], Outcome]
+
+    @staticmethod
+    def done(outcome: Outcome) -> Work:
+        """Work that is done already."""
+        return Work(None, lambda _: outcome)
+
+
+class World:
+    """The objects of one cluster, as far as they are known; filled by the walk."""
+
+    def __init__(self) -> None:
+        self._objects: dict[tuple[str, str, str, str], Resource] = {}
+        self.incomplete = False
+        """Is there an owner of which nothing is known, so that an object may exist all the same?"""
+
+    def add(self, resources: Iterable[Resource]) -> None:
+        """Take in what an owner applies."""
+        for resource in resources:
+            self._objects[resource.id.identity] = resource
+
+    def find(self, group: str, kind: str, namespace: str, name: str) -> Resource | None:
+        """An object by its identity."""
+        return self._objects.get((group, kind, namespace, name))
+
+    def of_kind(self, group: str, kind: str) -> Iterator[Resource]:
+        """Every object of a kind, in a stable order."""
+        for key in sorted(self._objects):
+            if key[:2] == (group, kind):
+                yield self._objects[key]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """What rendering needs.
+
+    Attributes:
+        tree: What is rendered.
+        context: Limits, settings, shared readers and builders.
+        graph: The kustomizations of the tree.
+        worlds: Objects of each cluster, by its name.
+    """
+
+    tree: Tree
+    context: SourceContext
+    graph: KustomizeGraph
+    worlds: Mapping[str, World]
+
+    def world(self, owner: Owner) -> World:
+        """The cluster that an owner is in."""
+        return self.worlds[owner.cluster.name]
+
+    def place(self, origin: Origin, path: FieldPath) -> Location:
+        """Where a field of an object stands in its file, or the nearest thing to it."""
+        documents = self.context.documents.read(self.tree, origin.path).documents
+        document = next((one for one in documents if one.index == origin.document), None)
+        if document is None:
+            return Location(origin.path, None, Precision.FILE)
+        position = document.position((*origin.pointer, *path))
+        if position is not None:
+            return Location(origin.path, position)
+        nearest = document.nearest((*origin.pointer, *path)) if origin.rendered_by is None else None
+        return Location(origin.path, nearest or Position(origin.line, 1), Precision.OBJECT)
+
+    def problem(  # noqa: PLR0913 - one call says all of a problem
+        self, owner: Owner, code: str, message: str, path: FieldPath, *, fix: str | None = None, detail: str = ""
+    ) -> Problem:
+        """A problem at a field of an owner."""
+        resource = owner.resource
+        location = self.place(resource.origin, path)
+        discriminator = f"{'.'.join(map(str, path))} {detail}".strip()
+        return Problem(
+            code=code, message=message, location=location, fix=fix, resource=resource.id, origin=resource.origin,
+            discriminator=discriminator,
+        )  # fmt: skip
+
+
+class OwnerType(Protocol):
+    """A kind of owner."""
+
+    def owns(self, resource: Resource) -> bool:
+        """Is this an object of the kind?"""
+        ...
+
+    def waits(self, owner: Owner, workshop: Workshop) -> bool:
+        """Does it need objects that are not there yet? After the last round it is rendered all the same."""
+        ...
+
+    def prepare(self, owner: Owner, workshop: Workshop) -> Work:
+        """Begin to render it; a problem of the content is a `Problem`, never an exception."""
+        ...
+
+    def examine(self, owner: Owner, workshop: Workshop) -> Iterable[Problem]:
+        """Look at its references, once everything is rendered."""
+        ...
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """The value if it is a mapping; else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: Any) -> list[Any]:
+    """The value if it is a list; else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def text(value: Any) -> str:
+    """The value if it is text; else an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def digest_of(value: Any) -> str:
+    """A digest of JSON data."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode("ascii")).hexdigest()
