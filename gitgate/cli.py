@@ -12,15 +12,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gitgate import __version__
-from gitgate.cli_options import now_option, trust_roots_option, utc
-from gitgate.cli_signatures import hook, signer, verify
+from gitgate.cli_options import attestation_options, now_option, trust_roots_option, utc
+from gitgate.cli_signatures import audit, hook, signer, verify
+from gitgate.cli_waiver import waiver
 from gitgate.errors import GitgateError, UsageError
 from gitgate.plan_command import plan_command
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from gitgate.attestations import AttestationDemand
     from gitgate.finding import Severity
+    from gitgate.gate import Demand
+    from gitgate.git import Repository
+    from gitgate.report import Report
     from gitgate.streams import Destination
 
 FORMATS = ("text", "json", "sarif", "github", "markdown")
@@ -111,6 +116,7 @@ def cli() -> None:
 @_outputs
 @_color
 @_verbose
+@attestation_options
 @trust_roots_option
 @now_option
 def check(  # noqa: PLR0913 - one parameter for each option
@@ -124,6 +130,9 @@ def check(  # noqa: PLR0913 - one parameter for each option
     outputs: tuple[Destination, ...],
     color: str,
     verbose: bool,
+    attest: Path | None,
+    attest_key: str | None,
+    attest_resource: str,
     trust_roots: tuple[str, ...],
     now: datetime | None,
 ) -> int:
@@ -142,10 +151,11 @@ def check(  # noqa: PLR0913 - one parameter for each option
     from gitgate.streams import plan_outputs, progress_line, write_report  # noqa: PLC0415
 
     destinations = plan_outputs(outputs)
+    attestation = _planned_attestation(attest, attest_key, attest_resource, now, staged=staged)
     demand = Demand(
         kubernetes_versions=versions,
         severities=dict(severities),
-        now=utc(now),
+        now=utc(now) if attestation is None else attestation.time,
         trust_roots=frozenset(trust_roots),
     )
     try:
@@ -154,6 +164,7 @@ def check(  # noqa: PLR0913 - one parameter for each option
                 report = judge_staged(repository, demand, progress)
             else:
                 report = judge_merge(repository, base, head, demand, progress)
+            signed = _attested(repository, report, attestation, demand)
     except GitgateError as error:
         if not isinstance(error, UsageError):
             names = Change(base=None, head=None, base_name=base or "", head_name=head or "")
@@ -161,7 +172,31 @@ def check(  # noqa: PLR0913 - one parameter for each option
             write_report(report, destinations, color=color, verbose=verbose, files_only=True)
         raise
     write_report(report, destinations, color=color, verbose=verbose)
+    if attestation is not None:
+        from gitgate.attestations import write_attestation  # noqa: PLC0415 - see _planned_attestation
+
+        write_attestation(attestation, signed)
     return report.verdict.exit_code
+
+
+def _planned_attestation(
+    file: Path | None, key: str | None, resource: str, now: datetime | None, *, staged: bool
+) -> AttestationDemand | None:
+    if not (file or key or resource):
+        return None
+    if staged:
+        raise UsageError("--attest is about commits; what is staged is none yet")
+    from gitgate.attestations import plan_attestation  # noqa: PLC0415 - cryptography takes a tenth of a second
+
+    return plan_attestation(file, key, resource, now)
+
+
+def _attested(repository: Repository, report: Report, attestation: AttestationDemand | None, demand: Demand) -> bytes:
+    if attestation is None:
+        return b""
+    from gitgate.attestations import attest_merge  # noqa: PLC0415 - see _planned_attestation
+
+    return attest_merge(repository, report, attestation, demand.trust_roots)
 
 
 @cli.command(short_help="Judge files as they are, without git.")
@@ -302,7 +337,9 @@ def add(*, files: tuple[Path, ...], directory: Path) -> None:
         click.echo(line)
 
 
+cli.add_command(audit)
 cli.add_command(plan_command)
 cli.add_command(hook)
 cli.add_command(signer)
 cli.add_command(verify)
+cli.add_command(waiver)

@@ -186,7 +186,9 @@ def test_what_is_about_trust_cannot_be_waived(repository, rule) -> None:
         (waivers(waiver(extra=", glob: '*'")), "'glob' is not a part of a waiver"),
     ],
 )
-def test_waivers_that_cannot_be_read_end_with_usage_in_the_base_and_block_in_a_change(repository, text, message) -> None:
+def test_waivers_that_cannot_be_read_end_with_usage_in_the_base_and_block_in_a_change(
+    repository, text, message
+) -> None:
     ended = judge(proposed(repository, text))
     assert (ended.code, ended.stdout) == (2, "")
     assert message in ended.stderr
@@ -214,3 +216,90 @@ def test_staged_content_is_judged_by_the_waivers_of_head(repository) -> None:
     repository.git("add", "web.yaml")
     assert check(repository.path, "--staged", "--now", NOW).code == 0
     assert check(repository.path, "--staged", "--now", "2027-01-01T00:00:00").code == 1
+
+
+TERMS = ("--owner", "team-shop", "--reason", "waits for 2.0", "--expires", "2026-12-31", "--now", NOW)
+
+
+def fingerprint_of(ended: Ended, rule: str = "schema/unknown-field") -> str:
+    return next(item["fingerprint"] for item in ended.report["findings"] if item["rule"] == rule)
+
+
+@pytest.mark.parametrize(
+    "present",
+    [
+        None,
+        "version: 1\nwaivers: []  # none yet\n",
+        f"# ours\nversion: 1\nwaivers:  # the list\n  # the first\n  - {{{waiver('schema/wrong-type')}}}\n# the end\n",
+        f"version: 1\nwaivers:\n- {{{waiver('schema/wrong-type')}}}\n",
+    ],
+    ids=["none", "empty", "commented", "flush"],
+)
+@pytest.mark.parametrize("saved", [True, False], ids=["report", "judged-again"])
+def test_an_added_waiver_excuses_the_finding_and_keeps_what_was_there(repository, tmp_path, present, saved) -> None:
+    proposed(repository, present)
+    repository.checkout("main")
+    source = ["--base=main", "--head=change"]
+    if saved:
+        source = [f"--report={tmp_path / 'report.json'}"]
+        judge(repository, f"--output=json={tmp_path / 'report.json'}")
+    name = fingerprint_of(judge(repository))
+    ended = gitgate("waiver", "add", name[:12], *TERMS, *source, cwd=repository.path)
+    assert (ended.code, ended.stderr) == (0, "")
+    text = (repository.path / PATH).read_text()
+    for line in (present or "").splitlines():
+        assert line.removesuffix("[]  # none yet") in text
+    repository.commit({PATH: text}, branch="main")
+    assert judge(repository).code == 0
+
+
+def test_what_could_be_waived_is_listed(repository) -> None:
+    proposed(repository, None)
+    ended = gitgate("waiver", "add", "--base=main", "--head=change", cwd=repository.path)
+    assert ended.code == 0
+    assert ended.stdout.split()[:4] == [
+        fingerprint_of(judge(repository)),
+        "schema/unknown-field",
+        "Deployment",
+        "shop/web",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("f" * 32, *TERMS), "no finding has the fingerprint"),
+        (("", *TERMS), "findings have the fingerprint"),
+        (("{}", *TERMS[:-4], "--expires=2027-12-31", f"--now={NOW}"), "within 90 days"),
+        (("{}", *TERMS[:-4], "--expires=2026-11-30", f"--now={NOW}"), "within 90 days"),
+        (("{}", *TERMS[2:]), "--owner"),
+        (("{}", "--owner= ", *TERMS[2:]), "an owner and a reason"),
+        (("{}", *TERMS, "--report=web.yaml"), "is no JSON report"),
+        (("{}", *TERMS, "--report=nothing.json"), "cannot be read"),
+    ],
+)
+def test_a_waiver_that_cannot_be_written_changes_nothing(repository, arguments, message) -> None:
+    repository.commit({"web.yaml": deployment(), "other.yaml": deployment("other")})
+    repository.branch("change")
+    files = {name: deployment(name.removesuffix(".yaml"), extra=MISSPELT) for name in ("web.yaml", "other.yaml")}
+    repository.commit(files, branch="change")
+    repository.checkout("main")
+    name = fingerprint_of(judge(repository))
+    filled = [argument.format(name) for argument in arguments]
+    ended = gitgate("waiver", "add", *filled, "--base=main", "--head=change", cwd=repository.path)
+    assert ended.code == 2
+    assert message in ended.stderr
+    assert not (repository.path / PATH).exists()
+
+
+def test_a_signature_finding_cannot_be_waived(repository, tmp_path) -> None:
+    report = {"kind": "Report", "findings": [{
+        "rule": "signature/unsigned", "fingerprint": "a" * 32, "state": "new", "message": "unsigned", "location": None,
+        "resource": None,
+    }]}  # fmt: skip
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    repository.commit({"web.yaml": deployment()})
+    ended = gitgate("waiver", "add", "a" * 32, *TERMS, f"--report={tmp_path / 'report.json'}", cwd=repository.path)
+    assert (ended.code, ended.stderr.splitlines()[0]) == (2, "gitgate: findings of signature/unsigned cannot be waived")
+    ended = gitgate("waiver", "add", f"--report={tmp_path / 'report.json'}", cwd=repository.path)
+    assert (ended.code, ended.stdout) == (0, "")
