@@ -85,6 +85,7 @@ def run(  # noqa: PLR0913 - each is a limit that a caller may need to set
     expected: Sequence[int] = (0,),
     timeout: float = DEFAULT_TIMEOUT,
     output_limit: int = DEFAULT_OUTPUT_LIMIT,
+    memory_limit: int | None = None,
 ) -> Completed:
     """Run a program to its end.
 
@@ -96,6 +97,7 @@ def run(  # noqa: PLR0913 - each is a limit that a caller may need to set
         expected: Exit codes that mean the program did its work.
         timeout: Seconds of wall time.
         output_limit: Bytes of standard output.
+        memory_limit: Bytes of memory of its own; a system that holds no such limit leaves it to the time limit.
 
     Raises:
         ToolError: It could not start, was killed, took too long, printed too much or ended with another code.
@@ -103,6 +105,8 @@ def run(  # noqa: PLR0913 - each is a limit that a caller may need to set
     program = Path(arguments[0]).name
     with _start(arguments, cwd, environment, stderr=subprocess.PIPE) as child:
         _running.add(child)
+        if memory_limit is not None:
+            _limit_memory(child.pid, memory_limit)
         if _ended.is_set():
             child.kill()
         try:
@@ -161,6 +165,14 @@ def _start(
         )
     except OSError as error:
         raise ToolError(f"{program} could not be started: {error.strerror}") from error
+
+
+def _limit_memory(pid: int, size: int) -> None:
+    """Bound what a child may allocate (Linux; RLIMIT_DATA counts private writable pages since 4.7)."""
+    with contextlib.suppress(ImportError, AttributeError, OSError, ValueError):
+        import resource  # noqa: PLC0415 - not on every system, and only needed here
+
+        resource.prlimit(pid, resource.RLIMIT_DATA, (size, size))
 
 
 def _converse(

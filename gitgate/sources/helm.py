@@ -1,13 +1,98 @@
-"""Helm charts of a tree rendered by the real Helm: `HelmBuilder` is what owners of releases ask."""
+"""Helm charts of a tree rendered by the real Helm: `HelmBuilder` is what owners of releases ask.
+
+A chart is checked first and run on a private copy then (ADR 0037): what would be fetched, or lies outside the tree,
+keeps it from being rendered; what asks a cluster, a name server or the clock is found in its templates.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
 
+from gitgate.errors import ToolError
+from gitgate.location import Location, Position, Precision
+from gitgate.process import end_running
+from gitgate.proposal import Coverage, Problem
 from gitgate.sources.documents import DocumentReader
+from gitgate.sources.helm_build import OUTPUT_LIMIT, HelmInput, HelmProgram, Templated, find_helm, template
+from gitgate.sources.helm_chart import CHART_FILE, VALUES_FILE, ChartLoader, LoadedChart
+from gitgate.sources.helm_output import Output, differing_templates, mask_differences, read_output
 from gitgate.sources.helm_request import HelmOutcome, HelmRendering, HelmRequest
+from gitgate.sources.helm_scan import CLOCK, LOOKUPS, RANDOM, Call, reachable_calls
+from gitgate.sources.helm_values import CollectedValues, ValuesError, collect_values, parameters_of, request_options
 from gitgate.tree import Tree
+from gitgate.yaml_document import YamlLimits
+
+_PARALLEL_RUNS = 4
+_NEEDS_VALUES = ("execution error at (", "values don't meet the specifications", "nil pointer evaluating")
+"""How Helm's complaint reads when a template calls `required` or `fail`, a schema objects, or a value is absent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """A request that may be rendered."""
+
+    request: HelmRequest
+    chart: LoadedChart
+    wanted: HelmInput
+    calls: tuple[Call, ...]
+    files: tuple[str, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arguments:
+    """What a request hands to Helm beside the chart, checked."""
+
+    options: tuple[str, ...]
+    settings: tuple[tuple[str, str], ...]
+    file_settings: tuple[tuple[str, bytes], ...]
+    values: CollectedValues
+
+
+def _arguments(request: HelmRequest, tree: Tree, documents: DocumentReader, kube_version: str) -> _Arguments:
+    settings, file_settings = parameters_of(request, tree, documents)
+    return _Arguments(
+        options=request_options(request, request.kube_version or kube_version),
+        settings=settings,
+        file_settings=file_settings,
+        values=collect_values(request, tree, documents),
+    )
+
+
+def _ready(request: HelmRequest, chart: LoadedChart, arguments: _Arguments) -> _Prepared:
+    """A chart and a request in which nothing is wrong, as what Helm is run with."""
+    if arguments.values.defaults is not None:
+        chart.files[VALUES_FILE] = arguments.values.defaults
+    skipped = () if chart.remote_schema is None else ("--skip-schema-validation",)
+    options = (*arguments.options, *skipped)
+    texts = {**chart.values, **{path: data.decode("utf-8", "replace") for path, data in arguments.values.files}}
+    texts[""] = json.dumps(dict(request.values), default=str)
+    calls = reachable_calls(chart.templates, texts)
+    wanted = HelmInput(
+        files=chart.files,
+        values_files=tuple(data for _, data in arguments.values.files),
+        values=request.values,
+        settings=arguments.settings,
+        file_settings=arguments.file_settings,
+        options=options,
+        release_name=request.release_name,
+        passes=1 if all(call.function in LOOKUPS for call in calls) else 2,
+    )
+    contents = (*wanted.values_files, *(data for _, data in arguments.file_settings))
+    return _Prepared(
+        request=request,
+        chart=chart,
+        wanted=wanted,
+        calls=calls,
+        files=(*chart.places.values(), *arguments.values.paths),
+        digest=_digest(request, chart, (*contents, "\n".join(options).encode())),
+    )
 
 
 @dataclass(slots=True)
@@ -19,12 +104,25 @@ class HelmBuilder:
         timeout: Seconds that one run of Helm may take.
         kube_version: What `.Capabilities.KubeVersion` is where a request does not say.
         rendered: What came of each rendering, by the digest of all that it depends on.
+        runs: How many releases Helm was run for.
     """
 
     documents: DocumentReader
     timeout: float = 120.0
     kube_version: str = "1.33"
     rendered: dict[str, HelmRendering] = field(default_factory=dict)
+    runs: int = 0
+    _program: HelmProgram | None = None
+
+    def program(self) -> HelmProgram:
+        """Helm, looked for once.
+
+        Raises:
+            ToolError: It is not there, or too old.
+        """
+        if self._program is None:
+            self._program = find_helm()
+        return self._program
 
     def template(self, tree: Tree, request: HelmRequest) -> HelmRendering:
         """Render one release; whatever goes wrong is in the answer."""
@@ -32,5 +130,207 @@ class HelmBuilder:
 
     def template_all(self, tree: Tree, requests: Sequence[HelmRequest]) -> tuple[HelmRendering, ...]:
         """Render several releases at once, in the order of the requests."""
-        del tree
-        return tuple(HelmRendering(outcome=HelmOutcome.NO_PROGRAM) for _ in requests)
+        if not requests:
+            return ()
+        loader = ChartLoader(tree, self.documents)
+        prepared = [self._prepare(tree, loader, request) for request in requests]
+        waiting = {
+            one.digest: one for one in prepared if isinstance(one, _Prepared) and one.digest not in self.rendered
+        }
+        self._render(tuple(waiting.values()))
+        return tuple(one if isinstance(one, HelmRendering) else self.rendered[one.digest] for one in prepared)
+
+    def _prepare(self, tree: Tree, loader: ChartLoader, request: HelmRequest) -> _Prepared | HelmRendering:
+        chart = loader.load(request.chart)
+        problems = list(chart.problems)
+        chart_file = f"{request.chart}/{CHART_FILE}".lstrip("/")
+        if not problems and chart.part is None:
+            message = "there is no chart here: it has no Chart.yaml"
+            problems.append(_problem("helm-invalid", message, request.owner or _whole(chart_file)))
+        arguments: _Arguments | None = None
+        try:
+            arguments = _arguments(request, tree, self.documents, self.kube_version)
+        except ValuesError as error:
+            problems.append(_problem(error.code, str(error), request.owner or _whole(chart_file)))
+        if problems or arguments is None:
+            state = _digest(request, chart, ())
+            return HelmRendering(
+                outcome=HelmOutcome.REFUSED,
+                problems=tuple(replace(each, discriminator=f"{each.discriminator} {state}") for each in problems),
+                files=_coverage(chart.places.values(), Coverage.FAILED),
+                digest=state,
+                complaint=problems[0].message,
+            )
+        return _ready(request, chart, arguments)
+
+    def _render(self, waiting: Sequence[_Prepared]) -> None:
+        if not waiting:
+            return
+        try:
+            program = self.program()
+        except ToolError as error:
+            for one in waiting:
+                self.rendered[one.digest] = _without_program(one, error)
+            return
+        with ThreadPoolExecutor(max_workers=_PARALLEL_RUNS) as executor:
+            try:
+                answers = executor.map(lambda one: template(program, one.wanted, self.timeout), waiting)
+                for one, answer in zip(waiting, answers, strict=True):
+                    self.runs += 1
+                    self.rendered[one.digest] = self._read(one, answer)
+            except (KeyboardInterrupt, SystemExit):
+                executor.shutdown(wait=False, cancel_futures=True)
+                end_running()
+                raise
+
+    def _read(self, one: _Prepared, answer: Templated) -> HelmRendering:
+        if not answer.outputs:
+            return _failed(one, answer.complaint)
+        limits = self._output_limits()
+        outputs = [read_output(printed, one.chart, limits) for printed in answer.outputs]
+        unreadable = next((output.unreadable for output in outputs if output.unreadable), None)
+        if unreadable is not None:
+            return _failed(one, f"what helm printed cannot be read: {unreadable}")
+        problems = list(_call_problems(one))
+        output: Output | None = outputs[0]
+        if len(answer.outputs) > 1 and answer.outputs[0] != answer.outputs[1]:
+            problems.append(_random_problem(one, differing_templates(*answer.outputs)))
+            output = mask_differences(outputs[0], outputs[1])
+        if output is None:
+            return _failed(one, "two renderings do not even hold the same objects", problems)
+        kept = tuple(resource for resource in output.resources if not is_left_out(one.request, resource.data))
+        return HelmRendering(
+            outcome=HelmOutcome.RENDERED,
+            resources=kept,
+            problems=(*problems, *output.problems),
+            files=_coverage(one.files, Coverage.CONSUMED),
+            digest=one.digest,
+        )
+
+    def _output_limits(self) -> YamlLimits:
+        limits = self.documents.limits
+        return replace(
+            limits,
+            bytes=max(limits.bytes, OUTPUT_LIMIT),
+            documents=max(limits.documents, 100_000),
+            nodes=max(limits.nodes, 20_000_000),
+        )
+
+
+def is_left_out(request: HelmRequest, data: Any) -> bool:
+    """Does the request leave out this object, as a test? Source: helm.sh/helm, cmd/helm/template.go, `isTestHook`."""
+    if not request.skip_tests:
+        return False
+    metadata = data.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    text = annotations.get("helm.sh/hook") if isinstance(annotations, dict) else None
+    events = {event.strip() for event in text.split(",")} if isinstance(text, str) else set()
+    return bool(events & {"test", "test-success", "test-failure"})
+
+
+def _digest(request: HelmRequest, chart: LoadedChart, contents: Iterable[bytes]) -> str:
+    """Names everything that a rendering depends on, and where its problems are reported."""
+    found = hashlib.sha256(repr(replace(request, values=MappingProxyType({}))).encode("utf-8", "surrogatepass"))
+    found.update(json.dumps(dict(request.values), sort_keys=True, default=str).encode())
+    for path, data in sorted(chart.files.items()):
+        found.update(f"\0{path}\0{chart.places.get(path)}\0".encode("utf-8", "surrogateescape"))
+        found.update(hashlib.sha256(data).digest())
+    for data in contents:
+        found.update(hashlib.sha256(data).digest())
+    return found.hexdigest()
+
+
+def _without_program(one: _Prepared, error: ToolError) -> HelmRendering:
+    place = one.request.owner or _whole(f"{one.request.chart}/{CHART_FILE}".lstrip("/"))
+    message = f"{error}, so the chart {one.request.chart or '.'} could not be rendered"
+    problem = Problem(code="helm-missing", message=message, location=place, fix=error.remedy, discriminator=one.digest)
+    return HelmRendering(
+        outcome=HelmOutcome.NO_PROGRAM,
+        problems=(problem,),
+        files=_coverage(one.files, Coverage.NOT_RENDERED),
+        digest=one.digest,
+        complaint=str(error),
+    )
+
+
+def _failed(one: _Prepared, complaint: str, problems: Iterable[Problem] = ()) -> HelmRendering:
+    """A rendering that failed, at the template and line that Helm names, or at the chart."""
+    path, line = one.chart.place_of(complaint)
+    known = path in one.chart.places_of_tree()
+    place = Location(path, Position(line, 1), Precision.FILE) if known and path is not None else None
+    chart_file = f"{one.request.chart}/{CHART_FILE}".lstrip("/")
+    needs_values = any(sign in complaint for sign in _NEEDS_VALUES)
+    problem = Problem(
+        code="helm-failed",
+        message=f"helm cannot render the chart {one.request.chart or '.'}: {complaint}",
+        location=place or one.request.owner or _whole(chart_file),
+        discriminator=one.digest,
+    )
+    return HelmRendering(
+        outcome=HelmOutcome.NEEDS_VALUES if needs_values else HelmOutcome.FAILED,
+        problems=(*problems, problem),
+        files=_coverage(one.files, Coverage.FAILED),
+        digest=one.digest,
+        complaint=complaint,
+    )
+
+
+def _call_problems(one: _Prepared) -> Iterator[Problem]:
+    """What the templates ask of the world outside the repository; one problem for each place."""
+    for call in one.calls:
+        location = _place_of_call(one, call)
+        if call.function in LOOKUPS:
+            message = (
+                f"the template calls {call.function}, which answers with nothing here and with what it finds when "
+                "an agent installs the chart: what is applied may differ from what was judged"
+            )
+            yield _call_problem("helm-lookup", message, location, call)
+        elif call.function in CLOCK:
+            message = f"the template calls {call.function}: what is applied depends on when that happens"
+            yield _call_problem("helm-clock", message, location, call)
+    if one.chart.remote_schema is not None:
+        message = (
+            "this JSON Schema for values loads another one from the network or from a file, or cannot be read; it was "
+            "left out, and so it is not known whether the values satisfy it"
+        )
+        yield _problem("helm-remote-schema", message, _whole(one.chart.remote_schema))
+
+
+def _random_problem(one: _Prepared, templates: Sequence[str]) -> Problem:
+    paths = {one.chart.source(name)[0] for name in templates}
+    suspects = [call for call in one.calls if call.function in RANDOM | CLOCK]
+    # A helper in another file may be what differs, so any suspect is better than none.
+    suspects.sort(key=lambda call: _place_of_call(one, call).path not in paths)
+    named = ", ".join(sorted(paths))
+    message = f"two renderings of the chart differ, so what is applied is not what was judged: {named}"
+    if suspects:
+        message += f"; {suspects[0].function} gives another result each time"
+        return _problem("helm-nondeterministic", message, _place_of_call(one, suspects[0]))
+    return _problem("helm-nondeterministic", message, _whole(min(paths, default=one.request.chart)))
+
+
+def _place_of_call(one: _Prepared, call: Call) -> Location:
+    """The template's line; a value's file, an archive or the owner where there is none."""
+    place = one.chart.places.get(call.path)
+    if place is not None and call.path in one.chart.files:
+        return Location(place, Position(call.line, 1))
+    if place is not None or call.path:
+        return _whole(place or call.path)
+    return one.request.owner or _whole(f"{one.request.chart}/{CHART_FILE}".lstrip("/"))
+
+
+def _call_problem(code: str, message: str, location: Location, call: Call) -> Problem:
+    line = location.position.line if location.precision is Precision.EXACT and location.position else ""
+    return Problem(code=code, message=message, location=location, discriminator=f"{call.function} {call.path} {line}")
+
+
+def _problem(code: str, message: str, location: Location) -> Problem:
+    return Problem(code=code, message=message, location=location)
+
+
+def _whole(path: str) -> Location:
+    return Location(path, None, Precision.FILE)
+
+
+def _coverage(paths: Iterable[str], state: Coverage) -> MappingProxyType[str, Coverage]:
+    return MappingProxyType(dict.fromkeys(sorted(set(paths)), state))

@@ -1,0 +1,192 @@
+"""Running Helm: a private copy of one chart, no cluster, no network, no plugins, no inherited environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gitgate.errors import ToolError
+from gitgate.process import find_program, run
+
+MINIMUM_VERSION = (3, 16, 0)
+"""The first that can leave out the JSON Schema of values, which may make Helm send requests."""
+OUTPUT_LIMIT = 64 * 1024 * 1024
+"""Bytes that one release may render to."""
+MEMORY_LIMIT = 1024 * 1024 * 1024
+"""Bytes that one run of Helm may take; the largest known charts need a fifth of it."""
+_REMEDY = "install Helm 3.16 or newer, or Helm 4: https://helm.sh/docs/intro/install/"
+_NOWHERE = "http://127.0.0.1:1"
+_VERSION = re.compile(r"v(\d+)\.(\d+)(?:\.(\d+))?")
+_COMPLAINT_LENGTH = 1_000
+_OUT_OF_MEMORY = re.compile(r"out of memory|cannot allocate memory")
+
+
+@dataclass(frozen=True, slots=True)
+class HelmProgram:
+    """Helm on this machine.
+
+    Attributes:
+        path: Absolute.
+        version: `(3, 19, 2)`; a patch release that it does not tell is 0.
+    """
+
+    path: str
+    version: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelmInput:
+    """What one run needs.
+
+    Attributes:
+        files: The chart's, by path.
+        values_files: Contents of values files, in order.
+        values: Values that win over the files.
+        settings: Arguments for `--set` and `--set-string`, as `("--set", "a=b")`.
+        file_settings: Name and content for `--set-file`.
+        options: Other arguments, checked by the caller.
+        release_name: Checked by the caller.
+        passes: How often to render: twice where the result may differ.
+    """
+
+    files: Mapping[str, bytes]
+    values_files: tuple[bytes, ...]
+    values: Mapping[str, Any]
+    settings: tuple[tuple[str, str], ...]
+    file_settings: tuple[tuple[str, bytes], ...]
+    options: tuple[str, ...]
+    release_name: str
+    passes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Templated:
+    """What Helm answered.
+
+    Attributes:
+        outputs: What each pass printed; empty when Helm failed.
+        complaint: Why it failed, without private paths; untrusted text.
+    """
+
+    outputs: tuple[bytes, ...] = ()
+    complaint: str = ""
+
+
+def find_helm() -> HelmProgram:
+    """`helm` on PATH.
+
+    Raises:
+        ToolError: It is not there, or too old.
+    """
+    path = find_program("helm", remedy=_REMEDY)
+    try:
+        with tempfile.TemporaryDirectory(prefix="gitgate-") as private:
+            place = Path(private)
+            done = run((path, "version", "--short"), cwd=place, environment=_environment(place), timeout=20)
+    except ToolError as error:
+        raise ToolError(f"helm on PATH does not say its version: {error}", remedy=_REMEDY) from error
+    found = _VERSION.search(done.stdout.decode("utf-8", "replace"))
+    version = (int(found[1]), int(found[2]), int(found[3] or 0)) if found else (0, 0, 0)
+    if version < MINIMUM_VERSION:
+        raise ToolError("helm on PATH is older than 3.16, or does not say its version", remedy=_REMEDY)
+    return HelmProgram(path, version)
+
+
+def template(program: HelmProgram, wanted: HelmInput, timeout: float) -> Templated:
+    """Render one release; whatever goes wrong is in the answer."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="gitgate-") as private:
+            return _run(program, wanted, Path(private).resolve(), timeout)
+    except ToolError as error:
+        return Templated(complaint=str(error))
+    except OSError as error:
+        return Templated(complaint=f"the chart could not be written to a private directory: {error.strerror}")
+    except (ValueError, TypeError, RecursionError):
+        return Templated(complaint="the values cannot be written as JSON")
+
+
+def _run(program: HelmProgram, wanted: HelmInput, private: Path, timeout: float) -> Templated:
+    for name in ("chart", "home", "bin", "tmp", "values"):
+        (private / name).mkdir(mode=0o700)
+    for path, data in wanted.files.items():
+        _write(private / "chart", path, data)
+    arguments = [program.path, "template", wanted.release_name, "chart", *wanted.options]
+    contents = [*wanted.values_files, *([json.dumps(wanted.values, allow_nan=False).encode()] if wanted.values else [])]
+    for index, data in enumerate(contents):
+        _write(private / "values", f"{index}.yaml", data)
+        arguments.append(f"--values=values/{index}.yaml")
+    arguments.extend(f"{option}={text}" for option, text in wanted.settings)
+    for index, (name, data) in enumerate(wanted.file_settings):
+        _write(private / "values", f"{index}.txt", data)
+        arguments.append(f"--set-file={name}=values/{index}.txt")
+    outputs: list[bytes] = []
+    for _ in range(wanted.passes):
+        done = run(
+            arguments,
+            cwd=private,
+            environment=_environment(private),
+            expected=(0, 1, 2),
+            timeout=timeout,
+            output_limit=OUTPUT_LIMIT,
+            memory_limit=MEMORY_LIMIT,
+        )
+        if done.returncode != 0:
+            return Templated(complaint=_complaint(done.stderr.decode("utf-8", "replace"), private))
+        outputs.append(done.stdout)
+    return Templated(tuple(outputs))
+
+
+def _write(folder: Path, path: str, data: bytes) -> None:
+    if any(part in {"", ".", ".."} for part in path.split("/")) or "\0" in path:
+        raise OSError(0, f"path with an empty, '.' or '..' part: {path!r}")
+    place = folder / path
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
+
+
+def _environment(private: Path) -> dict[str, str]:
+    """Nothing to find: no programs, no home, no cluster, no plugins, no repositories, no way out."""
+    home = str(private / "home")
+    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), _NOWHERE)
+    places = dict.fromkeys(
+        (
+            "HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "HELM_CACHE_HOME", "HELM_CONFIG_HOME",
+            "HELM_DATA_HOME", "HELM_PLUGINS", "DOCKER_CONFIG",
+        ),
+        home,
+    )  # fmt: skip
+    return {
+        **proxies,
+        **places,
+        "NO_PROXY": "",
+        "no_proxy": "",
+        "PATH": str(private / "bin"),
+        "KUBECONFIG": os.devnull,
+        "HELM_NO_PLUGINS": "1",
+        "TMPDIR": str(private / "tmp"),
+        # Two threads are enough, and a soft limit makes Go collect before the hard one ends it.
+        "GOMAXPROCS": "2",
+        "GOMEMLIMIT": str(MEMORY_LIMIT * 3 // 4),
+    }
+
+
+def _complaint(stderr: str, private: Path) -> str:
+    if _OUT_OF_MEMORY.search(stderr[:2_000]):
+        return f"helm took more than {MEMORY_LIMIT // 1024 // 1024} MiB of memory"
+    lines = [
+        line.strip()
+        for line in stderr.splitlines()
+        if line.strip() and not line.startswith(("WARNING:", "level=", "Use --debug", "walk.go:"))
+    ]
+    start = next((index for index, line in enumerate(lines) if line.startswith("Error:")), 0)
+    text = " ".join(lines[start:]) or "helm failed without saying why"
+    text = text.replace(f"{private}/", "").replace(str(private), ".")
+    return text.removeprefix("Error: ")[:_COMPLAINT_LENGTH]
