@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,3 +43,23 @@ color_option = click.option(
 def utc(moment: datetime | None) -> datetime | None:
     """A time from the command line, which is in UTC."""
     return moment.replace(tzinfo=UTC) if moment is not None else None
+
+
+def attestation_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of the commands whose verdict can be attested."""
+    for option in reversed(_ATTESTATION):
+        command = option(command)
+    return command
+
+
+_ATTESTATION = (
+    click.option(
+        "--attest", "attest", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+        help="Write a signed attestation of the verdict: an in-toto statement in a DSSE envelope.",
+    ),
+    click.option(
+        "--attest-key", metavar="KEY",
+        help="What signs it: the fingerprint of an OpenPGP key in your keyring, or a file with an SSH key.",
+    ),
+    click.option("--attest-resource", default="", metavar="URI", help="What it calls the repository."),
+)  # fmt: skip

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import click
 
-from gitgate.cli_options import color_option, git_dir_option, now_option, trust_roots_option, utc
+from gitgate.cli_options import (
+    attestation_options,
+    color_option,
+    git_dir_option,
+    now_option,
+    trust_roots_option,
+    utc,
+)
 
 
 @click.command(short_help="Verify who signed the new commits.")
@@ -16,6 +23,7 @@ from gitgate.cli_options import color_option, git_dir_option, now_option, trust_
     "-o", "--output", "output", type=click.Choice(["text", "json"]), default="text", show_default=True,
     help="A table, or everything that was established.",
 )  # fmt: skip
+@attestation_options
 @trust_roots_option
 @git_dir_option
 @color_option
@@ -24,6 +32,9 @@ def verify(  # noqa: PLR0913 - one parameter for each option
     *,
     range_: str | None,
     output: str,
+    attest: Path | None,
+    attest_key: str | None,
+    attest_resource: str,
     trust_roots: tuple[str, ...],
     git_dir: Path | None,
     color: str,
@@ -36,15 +47,56 @@ def verify(  # noqa: PLR0913 - one parameter for each option
 
     Exit codes: 0 every commit is accepted, 1 one is refused, 2 usage or signers file, 3 undetermined.
     """
+    from gitgate.attestations import attest_verification, plan_attestation, write_attestation  # noqa: PLC0415
     from gitgate.enforcement import split_range, verify_revisions  # noqa: PLC0415
     from gitgate.git import Repository  # noqa: PLC0415
     from gitgate.streams import write_verification  # noqa: PLC0415
 
     base, head = split_range(range_)
+    demand = plan_attestation(attest, attest_key, attest_resource, now)
+    moment = utc(now) if demand is None else demand.time
     with Repository.open(git_dir) as repository:
-        verification = verify_revisions(repository, base, head, now=utc(now), trust_roots=frozenset(trust_roots))
+        verification = verify_revisions(repository, base, head, now=moment, trust_roots=frozenset(trust_roots))
+        signed = b"" if demand is None else attest_verification(repository, verification, demand)
     write_verification(verification, output, color=color)
+    if demand is not None:
+        write_attestation(demand, signed)
     return verification.verdict.exit_code
+
+
+@click.command(short_help="Audit an attestation of an earlier verdict.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--base", metavar="REV", help="The protected branch.  [default: the upstream's default branch]")
+@click.option(
+    "--key", "keys", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
+    help="A public key whose attestations count, instead of those of the branch's attesters. May be repeated.",
+)  # fmt: skip
+@trust_roots_option
+@git_dir_option
+def audit(
+    *, file: Path, base: str | None, keys: tuple[Path, ...], trust_roots: tuple[str, ...], git_dir: Path | None
+) -> int:
+    """Audit an attestation: is it genuine, and does the repository still show what it says?
+
+    Its key must be good now, and belong to an attester of the protected branch's current .gitgate/signers.yaml. The
+    signatures of its range are verified again as of the attested time.
+
+    Exit codes: 0 genuine, reproduced and PASSED; 1 anything else; 2 usage or signers file; 3 undetermined.
+    """
+    from gitgate.audits import AuditDemand, read_attestation, render_audit  # noqa: PLC0415
+    from gitgate.audits import audit as audit_attestation  # noqa: PLC0415
+    from gitgate.errors import UsageError  # noqa: PLC0415
+    from gitgate.git import Repository  # noqa: PLC0415
+    from gitgate.streams import write_text  # noqa: PLC0415
+
+    if keys and trust_roots:
+        raise UsageError("--key takes the place of a signers file, which is what --trust-root pins")
+    data = read_attestation(file)
+    demand = AuditDemand(base=base, keys=keys, trust_roots=frozenset(trust_roots))
+    with Repository.open(git_dir) as repository:
+        result = audit_attestation(repository, data, demand)
+    write_text(render_audit(result))
+    return result.verdict.exit_code
 
 
 _protect = click.option(

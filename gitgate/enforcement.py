@@ -27,13 +27,14 @@ def split_range(text: str | None) -> tuple[str | None, str | None]:
     return base or None, head or None
 
 
-def verify_revisions(
+def verify_revisions(  # noqa: PLR0913 - a range, and what it is judged by
     repository: Repository,
     base: str | None,
     head: str | None,
     *,
     now: datetime | None = None,
     trust_roots: frozenset[str] = frozenset(),
+    attested: bool = False,
 ) -> Verification:
     """Verify what `head` would bring into `base`, by the signers of the base's current tip.
 
@@ -43,6 +44,7 @@ def verify_revisions(
         head: What is proposed; None for HEAD.
         now: The time that keys must be valid at; None asks the operating system.
         trust_roots: Digests of signers files that are trusted from outside the repository.
+        attested: Is `now` the time of a verified attestation?
 
     Raises:
         UsageError: The base has no signers file, or one that is not valid.
@@ -78,6 +80,7 @@ def verify_revisions(
         now=now or current_time(),
         merged=merged,
         trust_roots=trust_roots,
+        attested=attested,
     )
     return verify(repository, request, base_name=base_name, head_name=head_name)
 

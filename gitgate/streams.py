@@ -103,6 +103,15 @@ def write_verification(verification: Verification, output: str, *, color: str) -
     _print(render(verification, Style(color=wants_color(color), width=_width())))
 
 
+def write_text(text: str) -> None:
+    """Write text to standard output.
+
+    Raises:
+        GitgateError: It cannot be written: the verdict did not reach who waits for it.
+    """
+    _print(text)
+
+
 def write_updates(verdicts: Sequence[UpdateVerdict], *, quiet: bool) -> int:
     """Write to standard output what is said of pushed refs, and give the exit code of the worst.
 

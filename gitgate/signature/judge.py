@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from threading import Lock
 
@@ -14,7 +15,7 @@ from gitgate.signature.openpgp import OpenPgpVerifier, openpgp_verifier
 from gitgate.signature.packets import read_signature
 from gitgate.signature.self_test import self_test
 from gitgate.signature.signers import Holder, Signers
-from gitgate.signature.ssh import read_ssh_signature, verify_ssh
+from gitgate.signature.ssh import NAMESPACE, SSH_MAGIC, read_ssh_signature, verify_ssh
 from gitgate.signature.verdict import Code, Failure, Format, SignatureEvidence, in_order
 from gitgate.signature.x509 import judge_x509
 
@@ -22,10 +23,10 @@ from gitgate.signature.x509 import judge_x509
 class SignatureJudge:
     """Judges signatures by one signers file at one time; safe to use from several threads."""
 
-    def __init__(self, signers: Signers, now: datetime, stack: ExitStack) -> None:
+    def __init__(self, signers: Signers, now: datetime, stack: ExitStack, *, attested: bool = False) -> None:
         self._signers = signers
         self._now = now
-        self._seconds = check_clock(now)
+        self._seconds = int(now.timestamp()) if attested else check_clock(now)
         self._stack = stack
         self._openpgp: OpenPgpVerifier | None = None
         self._lock = Lock()
@@ -46,25 +47,32 @@ class SignatureJudge:
             return SignatureEvidence(failures=(armored,))
         if armored.format is Format.X509:
             return judge_x509(armored.data)
-        evidence = self._verify(armored.format, armored.data, signed.payload)
-        failures = [*evidence.failures, *self._demands(evidence)]
-        return SignatureEvidence(
-            format=evidence.format,
-            fingerprint=evidence.fingerprint,
-            primary=evidence.primary,
-            made_at=evidence.made_at,
-            digest=evidence.digest,
-            algorithm=evidence.algorithm,
-            tool=evidence.tool,
-            verified=evidence.verified,
-            failures=in_order(failures),
-        )
+        return self._judge(armored.format, armored.data, signed.payload, NAMESPACE)
+
+    def judge_detached(self, data: bytes, payload: bytes, namespace: bytes) -> SignatureEvidence:
+        """Everything that can be said of a binary signature over other bytes than a git object's.
+
+        Args:
+            data: An OpenPGP packet or an SSHSIG blob.
+            payload: What was signed.
+            namespace: What an SSH signature must be made for.
+
+        Raises:
+            ToolError: As `judge`.
+            CertificateError: As `judge`.
+        """
+        kind = Format.SSH if data.startswith(SSH_MAGIC) else Format.OPENPGP
+        return self._judge(kind, data, payload, namespace)
 
     def holder(self, evidence: SignatureEvidence) -> Holder | None:
         """Whose key made a verified signature; None when nobody's that is known."""
         return self._signers.holders.get(evidence.primary) if evidence.verified else None
 
-    def _verify(self, kind: Format, data: bytes, payload: bytes) -> SignatureEvidence:
+    def _judge(self, kind: Format, data: bytes, payload: bytes, namespace: bytes) -> SignatureEvidence:
+        evidence = self._verify(kind, data, payload, namespace)
+        return replace(evidence, failures=in_order((*evidence.failures, *self._demands(evidence))))
+
+    def _verify(self, kind: Format, data: bytes, payload: bytes, namespace: bytes) -> SignatureEvidence:
         if kind is Format.OPENPGP:
             packet = read_signature(data)
             if isinstance(packet, Failure):
@@ -73,7 +81,7 @@ class SignatureJudge:
         signature = read_ssh_signature(data)
         if isinstance(signature, Failure):
             return SignatureEvidence(format=kind, failures=(signature,))
-        return verify_ssh(payload, signature, self._signers.ssh_keys, self._signers.strength)
+        return verify_ssh(payload, signature, self._signers.ssh_keys, self._signers.strength, namespace)
 
     def _openpgp_verifier(self) -> OpenPgpVerifier:
         """The keyring, made when the first OpenPGP signature needs it, after gpgv judged known vectors rightly."""
@@ -107,11 +115,16 @@ class SignatureJudge:
 
 
 @contextmanager
-def signature_judge(signers: Signers, now: datetime) -> Iterator[SignatureJudge]:
+def signature_judge(signers: Signers, now: datetime, *, attested: bool = False) -> Iterator[SignatureJudge]:
     """A judge, whose private keyring goes away with it.
+
+    Args:
+        signers: Who may sign.
+        now: The time that keys must be valid at.
+        attested: Is the time that of a verified attestation? Then it may lie before this release was made.
 
     Raises:
         ToolError: The clock cannot be right.
     """
     with ExitStack() as stack:
-        yield SignatureJudge(signers, now, stack)
+        yield SignatureJudge(signers, now, stack, attested=attested)

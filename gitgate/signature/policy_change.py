@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from gitgate.signature.clock import check_clock
 from gitgate.signature.openpgp import CertificateError, KeyState, openpgp_verifier
 from gitgate.signature.signers import Principal, SignerKey, Signers
 from gitgate.signature.signers_file import SIGNERS_PATH, SignersError, load_signers
@@ -96,7 +95,7 @@ def _usable(signers: Signers, key: SignerKey, states: Mapping[str, KeyState], no
         return False
     if key.format is Format.SSH:
         return not signers.revoked.holds(signers.ssh_keys[key.fingerprint])
-    seconds = check_clock(now)
+    seconds = int(now.timestamp())
     primary = states[key.fingerprint]
     mine = [state for state in states.values() if state.primary == key.fingerprint and state.can_sign]
     return not _dead(primary, seconds) and any(not _dead(state, seconds) for state in mine)
@@ -121,6 +120,7 @@ def _setting_changes(old: Signers, new: Signers) -> Iterator[str]:
     yield from _set_changes("formats", old.formats, new.formats)
     yield from _set_changes("digests", old.strength.digests, new.strength.digests)
     yield from _set_changes("submodules", old.submodules, new.submodules)
+    yield from _set_changes("attesters", old.attesters, new.attesters)
 
 
 def _principal_changes(old: Mapping[str, Principal], new: Mapping[str, Principal]) -> Iterator[str]:

@@ -107,6 +107,7 @@ class Signers:
         ssh_keys: SSH keys by fingerprint.
         holders: Owner of every key, by fingerprint.
         submodules: Globs of submodules that may change.
+        attesters: Principals whose attestations count; None stands for the administrators.
         digest: `sha256:…` over the signers file and every file that it names; what `--trust-root` pins.
     """
 
@@ -126,6 +127,7 @@ class Signers:
     rules: tuple[PathRule, ...] = ()
     default: PathRule
     admins: PathRule
+    attesters: frozenset[str] | None = None
     certificates: tuple[Certificate, ...] = ()
     ssh_keys: Mapping[str, SshKey] = field(default_factory=lambda: MappingProxyType({}))
     revoked: RevokedKeys = field(default_factory=RevokedKeys)
@@ -141,6 +143,10 @@ class Signers:
     def is_listed(self, email: str) -> bool:
         """Does the address belong to any principal?"""
         return any(principal.has_email(email) for principal in self.principals.values())
+
+    def may_attest(self, name: str) -> bool:
+        """Do attestations of this principal count?"""
+        return name in (self.admins.signers if self.attesters is None else self.attesters)
 
     @property
     def all_rules(self) -> tuple[PathRule, ...]:

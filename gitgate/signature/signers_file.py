@@ -105,6 +105,7 @@ class _SignersReader:
                 ("default",), DEFAULT_RULE, value.get("default", {"signers": ["*"]}), principals, groups
             ),
             admins=self._rule(("admins",), ADMINS_RULE, value["admins"], principals, groups),
+            attesters=self._attesters(value, principals, groups),
             certificates=tuple(self._certificates.values()),
             ssh_keys=MappingProxyType(self._ssh_keys),
             revoked=revoked,
@@ -209,21 +210,11 @@ class _SignersReader:
         principals: Mapping[str, Principal],
         groups: Mapping[str, tuple[str, ...]],
     ) -> PathRule:
-        signers: set[str] = set()
-        for index, signer in enumerate(entry["signers"]):
-            if signer == _EVERYBODY:
-                signers |= {each.name for each in principals.values() if not each.bot}
-            elif signer in groups:
-                signers |= set(groups[signer])
-            elif signer in principals:
-                signers.add(signer)
-            else:
-                raise self._error((*path, "signers", index), f"there is no principal or group {signer!r}")
-        signers = {each for each in signers if not principals[each].unproven}
+        signers = self._names((*path, "signers"), entry["signers"], principals, groups)
         rule = PathRule(
             id=name,
             paths=self._globs((*path, "paths"), entry.get("paths", ())),
-            signers=frozenset(signers),
+            signers=signers,
             threshold=entry.get("threshold", 1),
             exclude_author=entry.get("excludeAuthor", False),
         )
@@ -242,6 +233,34 @@ class _SignersReader:
         if bots and (not rule.paths or any(pattern.startswith("**") for pattern in rule.paths)):
             raise self._error((*path, "signers"), f"the bot {min(bots)!r} may sign narrow paths only")
         return rule
+
+    def _names(
+        self,
+        path: FieldPath,
+        names: Iterable[str],
+        principals: Mapping[str, Principal],
+        groups: Mapping[str, tuple[str, ...]],
+    ) -> frozenset[str]:
+        """Proven principals by name, groups resolved."""
+        found: set[str] = set()
+        for index, name in enumerate(names):
+            if name == _EVERYBODY:
+                found |= {each.name for each in principals.values() if not each.bot}
+            elif name in groups:
+                found |= set(groups[name])
+            elif name in principals:
+                found.add(name)
+            else:
+                raise self._error((*path, index), f"there is no principal or group {name!r}")
+        return frozenset(each for each in found if not principals[each].unproven)
+
+    def _attesters(
+        self, value: Mapping[str, Any], principals: Mapping[str, Principal], groups: Mapping[str, tuple[str, ...]]
+    ) -> frozenset[str] | None:
+        """Whose attestations count. Bots may be named: attesting is what machines do, and it changes no path."""
+        if "attesters" not in value:
+            return None
+        return self._names(("attesters", "signers"), value["attesters"]["signers"], principals, groups)
 
     def _globs(self, path: FieldPath, patterns: Iterable[str]) -> tuple[str, ...]:
         given = tuple(patterns)

@@ -28,7 +28,7 @@ from gitgate.signature.strength import Strength
 from gitgate.signature.verdict import Code, Failure, Format, SignatureEvidence
 
 NAMESPACE = b"git"
-_MAGIC = b"SSHSIG"
+SSH_MAGIC = b"SSHSIG"
 _USER_PRESENT = 0x01
 _RSA_DIGESTS = MappingProxyType({"rsa-sha2-256": "sha256", "rsa-sha2-512": "sha512"})
 _LARGEST_RSA_BITS = 16384
@@ -57,11 +57,15 @@ def read_ssh_signature(data: bytes) -> SshSignature | Failure:
 
 
 def verify_ssh(
-    payload: bytes, signature: SshSignature, known: Mapping[str, SshKey], strength: Strength
+    payload: bytes,
+    signature: SshSignature,
+    known: Mapping[str, SshKey],
+    strength: Strength,
+    namespace: bytes = NAMESPACE,
 ) -> SignatureEvidence:
     """Judge a signature against declared keys, by fingerprint. Windows and revocation belong to the signers file."""
     name = fingerprint(signature.key_blob)
-    failures = list(_purpose_failures(signature, strength))
+    failures = list(_purpose_failures(signature, strength, namespace))
     key = known.get(name)
     verified = False
     kind = ""
@@ -89,7 +93,7 @@ def verify_ssh(
 
 def _read(data: bytes) -> SshSignature:
     reader = Reader(data)
-    if reader.take(len(_MAGIC)) != _MAGIC or reader.number() != 1:
+    if reader.take(len(SSH_MAGIC)) != SSH_MAGIC or reader.number() != 1:
         raise WireError("it is no SSHSIG of version 1")
     key_blob, namespace, reserved, digest, value = reader.string(), reader.string(), reader.string(), "", b""
     digest, value = reader.text(), reader.string()
@@ -113,10 +117,10 @@ def _read(data: bytes) -> SshSignature:
     )
 
 
-def _purpose_failures(signature: SshSignature, strength: Strength) -> Iterator[Failure]:
-    if signature.namespace != NAMESPACE:
+def _purpose_failures(signature: SshSignature, strength: Strength, namespace: bytes) -> Iterator[Failure]:
+    if signature.namespace != namespace:
         name = signature.namespace[:40].decode("utf-8", "backslashreplace")
-        yield Failure(Code.SIG_CLASS, f"it was made for the namespace {name!r}; git's is 'git'")
+        yield Failure(Code.SIG_CLASS, f"it was made for the namespace {name!r}, not for {namespace.decode()!r}")
     if signature.digest not in {"sha256", "sha512"} or signature.digest not in strength.digests:
         yield Failure(Code.SIG_DIGEST_WEAK, f"digest {signature.digest[:40]}")
 
@@ -142,7 +146,7 @@ def _strength_failures(key: SshKey, signature: SshSignature, strength: Strength)
 def _signed_data(payload: bytes, signature: SshSignature) -> bytes:
     digest = hashlib.new(signature.digest, payload).digest()
     parts = (signature.namespace, b"", signature.digest.encode(), digest)
-    return _MAGIC + b"".join(string(part) for part in parts)
+    return SSH_MAGIC + b"".join(string(part) for part in parts)
 
 
 def _check(key: SshKey, signature: SshSignature, data: bytes) -> str | None:

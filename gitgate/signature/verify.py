@@ -50,6 +50,7 @@ class VerificationRequest:
         other_tips: Tips of further protected refs, whose commits were judged when they came in.
         approvals: Principals whose approval of exactly this merge was verified.
         trust_roots: Digests of signers that are trusted from outside the repository; empty trusts the base.
+        attested: Is `now` the time of a verified attestation? Then it may lie before this release was made.
     """
 
     base: str | None
@@ -60,6 +61,7 @@ class VerificationRequest:
     other_tips: tuple[str, ...] = ()
     approvals: frozenset[str] = frozenset()
     trust_roots: frozenset[str] = field(default_factory=frozenset)
+    attested: bool = False
 
 
 def verify_range(repository: Repository, request: VerificationRequest) -> RangeVerdict:
@@ -111,7 +113,7 @@ def _verify(repository: Repository, request: VerificationRequest) -> RangeVerdic
     wanted = {oid: each for oid, each in parsed.items() if oid not in old and isinstance(each, CommitObject)}
     trees = {oid: each.tree for oid, each in parsed.items() if isinstance(each, CommitObject)}
     authority = Authority(repository, signers, trees)
-    with signature_judge(signers, request.now) as judge:
+    with signature_judge(signers, request.now, attested=request.attested) as judge:
         evidence = judge_concurrently(judge, wanted)
         verdicts: list[CommitVerdict] = []
         for oid in commits:
