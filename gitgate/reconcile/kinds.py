@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gitgate.reconcile.failure import Failure
 from gitgate.reconcile.tables import KubernetesTables, TypeNode, kubernetes_tables
+from gitgate.reconcile.undefined import not_served
 from gitgate.resource import Resource
 
 
@@ -34,6 +36,15 @@ class Kinds:
                 node = self._tables.custom(self._structural[key])
             self._nodes[key] = node
         return self._nodes[key]
+
+    @property
+    def undefined(self) -> TypeNode:
+        """The type of what nothing defines."""
+        return self._tables.undefined
+
+    def not_served(self, resource: Resource) -> Failure | None:
+        """Why a kind that `find` does not know cannot be applied; None where a definition elsewhere may serve it."""
+        return not_served(self._tables.groups, resource.id.api_version, resource.id.kind)
 
 
 def custom_schemas(definition: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:

@@ -29,6 +29,7 @@ from gitgate.reconcile.redact import HIDDEN, is_secret, is_sensitive, redact
 from gitgate.reconcile.references import place_of, scale_target
 from gitgate.reconcile.tables import TypeNode
 from gitgate.reconcile.typed import typed_failures
+from gitgate.reconcile.undefined import NOT_KNOWN, NOT_VALIDATED, update_without_type
 from gitgate.resource import Origin, Resource, ResourceId
 
 Identity = tuple[str, str, str, str]
@@ -304,12 +305,14 @@ class _Planner:
             method=how.method,
         )  # fmt: skip
         node = self._kinds.find(after)
-        if node is None:
-            return replace(item, reason="nothing in the repository defines its kind, so it was not validated")
+        if node is None and (refused := self._kinds.not_served(after)) is not None:
+            return replace(item, action=Action.BLOCKED, failures=(refused,))
         data = redact(after.data)
-        outcome = predict_create(node, data, how.method)
+        outcome = predict_create(node or self._kinds.undefined, data, how.method)
         if outcome.failures:
             return replace(item, action=Action.BLOCKED, failures=_told(data, outcome.failures))
+        if node is None:
+            return replace(item, reason=NOT_VALIDATED)
         return replace(item, changes=_shown(data, changed_fields({}, outcome.after)))
 
     def _prune(self, before: Resource, owner: Owner | None, how: Handling) -> PlannedObject:
@@ -321,12 +324,11 @@ class _Planner:
         item = replace(item, method=how.method)
         if how.frozen:
             return replace(item, reason=f"it is never updated: {how.frozen}")
-        base, head = redact(before.data), redact(after.data)
+        base = redact(before.data)
         node = self._kinds.find(after)
-        if node is None:
-            changes = _shown(head, changed_fields(base, head))
-            reason = "nothing in the repository defines its kind: no defaults, no list types, no validation"
-            return replace(item, action=Action.UNKNOWN, changes=changes, reason=reason) if changes else item
+        if node is None and (refused := self._kinds.not_served(after)) is not None:
+            return replace(item, action=Action.BLOCKED, failures=(refused,))
+        node = node or self._kinds.undefined
         if typed_failures(node, base if self._live is None else {}, frozenset({"undeclared-field", "duplicate-key"})):
             return self._unreadable_base(item, after, how)
         if self._live is not None and self._live.find(after) is None:
@@ -348,9 +350,15 @@ class _Planner:
                 changes = _shown(head, changed_fields(outcome.before, outcome.after))
         if outcome.failures:
             return _blocked_or_replaced(item, outcome, changes, head, how)
+        if node is self._kinds.undefined and not same(base.get("status"), head.get("status")):
+            return replace(item, action=Action.UNKNOWN, changes=changes, reason=NOT_KNOWN)
         if not changes:
             return item
-        return replace(item, action=Action.UPDATE, changes=changes)
+        item = replace(item, action=Action.UPDATE, changes=changes)
+        if node is not self._kinds.undefined:
+            return item
+        known = update_without_type(outcome.before, outcome.after)
+        return replace(item, action=Action.UNKNOWN, reason=NOT_KNOWN) if known is None else replace(item, reason=known)
 
 
 def _same_content(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

@@ -255,6 +255,16 @@ class KubernetesTables:
             self._nodes[name] = TypeNode({"$ref": _REFERENCE + name}, self._types)
         return self._nodes[name]
 
+    @cached_property
+    def groups(self) -> frozenset[str]:
+        """Every group that this version has; empty for the core group."""
+        return frozenset(key.rsplit("/", 2)[0] for key in self._kinds)
+
+    @cached_property
+    def undefined(self) -> TypeNode:
+        """The type of a custom resource that nothing defines: metadata, and anything beside it."""
+        return self.custom({"x-kubernetes-preserve-unknown-fields": True})
+
     def custom(self, structural: Schema) -> TypeNode:
         """The type of a custom resource from its `openAPIV3Schema`."""
         properties = dict(structural.get("properties") or {})

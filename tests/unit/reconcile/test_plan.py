@@ -94,7 +94,7 @@ ACTIONS = [
         changed(workload("DaemonSet"), "spec.selector.matchLabels.app", "x"),
         "spec.template.metadata.labels.app", "x")], Action.BLOCKED),
     ("an invalid new object", [], [workload(container={"image": ""})], Action.BLOCKED),
-    ("a kind that nothing defines", [foo(a=1)], [foo(a=2)], Action.UNKNOWN),
+    ("a kind that nothing defines", [foo(a=1)], [foo(a="x")], Action.UNKNOWN),
     ("a new object of a kind that nothing defines", [], [foo(a=1)], Action.CREATE),
     ("Argo CD's Prune=false", [changed(workload(), ANNOTATED, {
         "argocd.argoproj.io/sync-options": "Prune=false"})], [], Action.ORPHAN),
