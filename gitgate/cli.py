@@ -13,7 +13,8 @@ import click
 
 from gitgate import __version__
 from gitgate.cli_options import attestation_options, now_option, trust_roots_option, utc
-from gitgate.cli_signatures import audit, hook, signer, verify
+from gitgate.cli_signatures import audit, hook, verify
+from gitgate.cli_signers import signer
 from gitgate.cli_waiver import waiver
 from gitgate.errors import GitgateError, UsageError
 from gitgate.plan_command import plan_command

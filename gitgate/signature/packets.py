@@ -115,6 +115,25 @@ def read_certificate(data: bytes) -> Certificate:
     return Certificate(fingerprints[0], tuple(fingerprints[1:]), raw)
 
 
+def read_certificates(data: bytes) -> tuple[Certificate, ...]:
+    """Read the certificates of an exported keyring, armored or binary, one by one; at least one.
+
+    Their packets get headers of one form, which changes no fingerprint (RFC 4880 §12.2 leaves headers out).
+
+    Raises:
+        PacketError: It holds something else.
+    """
+    raw = _dearmor_key(data) if data.lstrip().startswith(b"-----") else data
+    parts: list[bytearray] = []
+    for tag, body in packets_of(raw):
+        if tag == _PUBLIC_KEY or not parts:
+            parts.append(bytearray())
+        parts[-1] += bytes([0xC0 | tag, 0xFF]) + len(body).to_bytes(4, "big") + body
+    if not parts:
+        raise PacketError("it is empty")
+    return tuple(read_certificate(bytes(part)) for part in parts)
+
+
 def key_id(fingerprint: str) -> str:
     """The key ID that belongs to a fingerprint: its last 64 bits in version 4, its first in later versions."""
     return fingerprint[-16:] if len(fingerprint) == 40 else fingerprint[:16]
