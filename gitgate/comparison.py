@@ -30,6 +30,8 @@ def compare(findings: Iterable[Finding], baseline: Sequence[Finding], proposal: 
     Returns:
         The findings in their order, then those of the base that are no more, as fixed.
     """
+    if not baseline:
+        return tuple(replace(finding, state=State.NEW) for finding in findings)
     before, after = _present(proposal.before), _present(proposal.after)
     left = Counter((finding.fingerprint, _place_of(finding)) for finding in baseline)
     compared: list[Finding] = []

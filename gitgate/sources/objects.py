@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import NoneType
 from typing import Any
 
@@ -19,6 +20,8 @@ from gitgate.yaml_document import YamlDocument, is_encrypted
 
 MAXIMUM_LIST_DEPTH = 3
 """Lists inside lists that are followed; no tool writes more than one."""
+_REMEMBERED_LENGTH = 256
+"""Names longer than this are looked at each time, so that hostile ones fill no memory."""
 
 Locate = Callable[[FieldPath], Location]
 """Where a field of the document is in its file."""
@@ -167,6 +170,14 @@ def _flatten(value: Mapping[str, Any], reading: _Reading, found: _Found, depth: 
 
 
 def _identity_problems(value: Mapping[str, Any], reading: _Reading) -> Iterable[Problem]:
+    api_version, kind = value.get("apiVersion"), value.get("kind")
+    if (
+        isinstance(api_version, str)
+        and isinstance(kind, str)
+        and len(api_version) + len(kind) < _REMEMBERED_LENGTH
+        and _names_a_kind(api_version, kind)
+    ):
+        return
     for code, name, example in (
         ("missing-api-version", "apiVersion", "apps/v1"),
         ("missing-kind", "kind", "Deployment"),
@@ -180,6 +191,12 @@ def _identity_problems(value: Mapping[str, Any], reading: _Reading) -> Iterable[
         elif name == "apiVersion" and not _is_api_version(text):
             message = f"apiVersion {text!r} is not a version or group/version"
             yield reading.problem(code, message, (name,), "Write it as v1 or apps/v1.")
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _names_a_kind(api_version: str, kind: str) -> bool:
+    """Is there nothing to say of the two? Remembered, because few kinds make up most of a repository."""
+    return _plain(api_version) and _is_api_version(api_version) and bool(kind) and _plain(kind)
 
 
 def _name_problems(value: Mapping[str, Any], reading: _Reading) -> Iterable[Problem]:
