@@ -34,19 +34,22 @@ lint: install  ## style, types, layers, generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/rule_pages.py --check
+	$(BIN)/python tools/policy_pages.py --check
+	$(BIN)/python tools/build_pod_security.py --check
 
 format: install  ## rewrite the sources in house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: install  ## write docs/rules/ from the rules
+docs: install  ## write docs/rules/ from the rules, and docs/policies/ from the policies
 	$(BIN)/python tools/rule_pages.py
+	$(BIN)/python tools/policy_pages.py
 
 schemas: install  ## write schemas/kubernetes-*.json.gz from kubernetes-validate
 	$(BIN)/pip install --quiet --group schemas
 	$(BIN)/python tools/build_schemas.py
 
-policies: install  ## write policies/pod-security-*.yaml from the table of controls
+policies: install  ## write policies/pod-security-*.yaml and their examples from the table of controls
 	$(BIN)/python tools/build_pod_security.py
 
 lock: install  ## write action/requirements.txt, the versions that the GitHub Action installs

@@ -45,6 +45,12 @@ def policy_files() -> tuple[Path, ...]:
     return tuple(sorted(path for path in _folder("policies").iterdir() if path.suffix == ".yaml"))
 
 
+def policy_examples(name: str) -> Path | None:
+    """The file of examples of a set of policies; None when there is none."""
+    path = _folder("policies") / "examples" / f"{name}.yaml"
+    return path if Path(name).name == name and path.is_file() else None
+
+
 def policy_set(name: str) -> Path:
     """The file of a set of policies.
 

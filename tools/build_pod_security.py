@@ -13,7 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-POLICIES = Path(__file__).parent.parent / "policies"
+from pod_security_examples import render_examples
+
+POLICIES = Path(__file__).resolve().parent.parent / "policies"
 SITE = "https://kubernetes.io/docs/concepts/security/pod-security-standards/"
 Version = tuple[int, int]
 LATEST: Version = (1, 999)
@@ -437,9 +439,9 @@ def _header(level: str, suffix: str) -> str:
 
 
 def _render_control(control: Control, level: str, suffix: str) -> str:
-    name = f"pod-security-{control.id.replace('_', '-').lower()}" + (f"-{suffix}" if suffix else "")
+    name = _name(control, level) + (f"-{suffix}" if suffix else "")
     part_of = "restricted" if control.restricted else "baseline"
-    name = name.replace("pod-security-", f"pod-security-{level}-")
+    what = f"{control.message[:1].upper()}{control.message[1:]}."
     variables = "".join(
         f"    - name: {key}\n      expression: >-\n{_indented(text, 8)}" for key, text in control.variables
     )
@@ -451,7 +453,10 @@ metadata:
     gitgate.dev/set: pod-security-{level}
   annotations:
     gitgate.dev/control: {control.id}
+    gitgate.dev/id: pod-security-{level}/{control.id}
     gitgate.dev/title: "{control.title}"
+    gitgate.dev/severity: error
+    gitgate.dev/what: "{what}"
     gitgate.dev/why: "Part of the Pod Security Standard {part_of}: {SITE}"
     gitgate.dev/fix: "{control.fix}"
 spec:
@@ -476,6 +481,10 @@ spec:
 """
 
 
+def _name(control: Control, level: str) -> str:
+    return f"pod-security-{level}-{control.id.replace('_', '-').lower()}"
+
+
 def _indented(text: str, width: int) -> str:
     # A folded scalar keeps the breaks of lines that are indented further, so every line starts at the same place.
     return "".join(f"{' ' * width}{line.strip()}\n" for line in text.split("\n"))
@@ -492,6 +501,8 @@ def files() -> dict[str, str]:
             found[f"pod-security-{level}-{suffix}.yaml"] = render(level, version, suffix)
         suffix = f"v{steps[-1][0]}.{steps[-1][1]}"
         found[f"pod-security-{level}-{suffix}.yaml"] = render(level, steps[-1], suffix)
+        names = {control.id: _name(control, level) for control in standard(level, steps[-1])}
+        found[f"examples/pod-security-{level}.yaml"] = render_examples(names, f"pod-security-{level}.yaml")
     return found
 
 

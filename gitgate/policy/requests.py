@@ -83,6 +83,14 @@ def plan_requests(before: Sequence[Resource], after: Sequence[Resource], kinds: 
     return Requests(tuple(proposed), tuple(standing))
 
 
+def requests_of(new: Resource | None, old: Resource | None, kinds: Kinds) -> Iterator[Request]:
+    """What one object alone asks for: a CREATE, an UPDATE or, without `new`, a DELETE."""
+    if new is not None:
+        yield from _requests(new, old, "CREATE" if old is None else "UPDATE", kinds)
+    elif old is not None:
+        yield _deletion(old, kinds)
+
+
 def _pair(before: Sequence[Resource], after: Sequence[Resource]) -> dict[int, Resource]:
     """The base's object of each object: by name, and by the root that rendered it where several roots have one."""
     left: dict[tuple[str, str, str, str], list[Resource]] = defaultdict(list)

@@ -198,7 +198,10 @@ def test_procmount_is_not_excused_in_restricted(engine: Engine) -> None:
 
 
 def test_the_files_are_what_the_table_says() -> None:
-    written = {path.name: path.read_text(encoding="utf-8") for path in POLICIES.glob("pod-security-*.yaml")}
+    written = {
+        path.relative_to(POLICIES).as_posix(): path.read_text(encoding="utf-8")
+        for path in POLICIES.rglob("pod-security-*.yaml")
+    }
     assert written == files()
     assert len(bands("baseline")) == 8
 
