@@ -356,6 +356,9 @@ def _unfinished(proposal: Proposal) -> tuple[str | None, str | None]:
     if missing:
         # Base and head lack it alike, so that the finding is an old one; and yet nothing of them was judged.
         return f"{missing[0].message}, so nothing that kustomize renders was judged", missing[0].fix
+    without_helm = [problem for problem in proposal.after.problems if problem.code == "helm-missing"]
+    if without_helm:
+        return f"{without_helm[0].message}, so nothing that charts render to was judged", without_helm[0].fix
     if proposal.after.resources:
         return None, None
     if proposal.before.resources:

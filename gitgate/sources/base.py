@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
+from gitgate import bundled
 from gitgate.location import Location, format_field_path
 from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Resource
 from gitgate.settings import Settings, SourceSetting
 from gitgate.sources.documents import DocumentReader
+from gitgate.sources.helm import HelmBuilder
 from gitgate.sources.kustomize_build import KustomizeBuilder
 from gitgate.sources.tree_files import ancestors, parent
 from gitgate.tree import Tree
@@ -48,6 +50,7 @@ class Memory:
 
     Attributes:
         roots: Directories of kustomizations that were rendered.
+        charts: Directories of charts that were rendered with their default values.
         plain_files: Files with objects that were judged as they stand.
         plain_directories: The directories of these files.
         plain_trees: Those of them with no kustomization anywhere below: an agent may read all that is below them.
@@ -56,6 +59,7 @@ class Memory:
     """
 
     roots: set[str] = field(default_factory=set)
+    charts: set[str] = field(default_factory=set)
     plain_files: set[str] = field(default_factory=set)
     plain_directories: set[str] = field(default_factory=set)
     plain_trees: set[str] = field(default_factory=set)
@@ -86,6 +90,7 @@ class SourceContext:
     Attributes:
         documents: Reads files.
         builder: Runs kustomize.
+        helm: Renders charts.
         sources: What settings name; empty means: find what is there.
         exclude: Globs of files that are no manifests.
         progress: Told what is being done, never with untrusted text.
@@ -100,13 +105,18 @@ class SourceContext:
     progress: Callable[[str], None] = lambda _: None
     resource_limit: int = 200_000
     memory: Memory = field(default_factory=Memory)
+    helm: HelmBuilder = field(default_factory=HelmBuilder)
 
     @staticmethod
     def from_settings(settings: Settings, progress: Callable[[str], None] = lambda _: None) -> SourceContext:
         """The context that settings ask for."""
+        documents = DocumentReader(settings.limits)
+        seconds = float(settings.render_seconds)
+        versions = settings.kubernetes_versions or bundled.kubernetes_versions()
         return SourceContext(
-            documents=DocumentReader(settings.limits),
-            builder=KustomizeBuilder(timeout=float(settings.render_seconds), limits=settings.limits),
+            documents=documents,
+            helm=HelmBuilder(documents=documents, timeout=seconds, kube_version=versions[-1]),
+            builder=KustomizeBuilder(timeout=seconds, limits=settings.limits),
             sources=settings.sources,
             exclude=settings.exclude,
             progress=progress,

@@ -1,15 +1,13 @@
-"""Helm charts in a tree: told by their `Chart.yaml`, and what nobody judges as long as nothing renders them."""
+"""Helm charts in a tree: told by their `Chart.yaml`, and which of them nobody owns."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gitgate.location import Location, Precision
 from gitgate.path_glob import matches_any
-from gitgate.proposal import Coverage, Problem
+from gitgate.proposal import Coverage
 from gitgate.sources.base import SourceContext
 from gitgate.sources.tree_files import inside, parent
 from gitgate.tree import Tree
@@ -28,10 +26,14 @@ class Chart:
     Attributes:
         directory: Where its `Chart.yaml` lies; empty for the tree's root.
         dependencies: Charts that it installs beside its own templates, by what it declares.
+        name: What it calls itself.
+        library: Does it only hold templates for other charts?
     """
 
     directory: str
     dependencies: int
+    name: str = ""
+    library: bool = False
 
     def path_of(self, name: str) -> str:
         """A file of the chart as a path of the tree."""
@@ -51,7 +53,8 @@ def find_charts(tree: Tree, context: SourceContext) -> tuple[Chart, ...]:
         value = _value(tree, context, path)
         if {"name", "version"} <= value.keys() and "kind" not in value:
             requirements = _value(tree, context, Chart(parent(path), 0).path_of(_REQUIREMENTS))
-            found.append(Chart(parent(path), _count(value) + _count(requirements)))
+            dependencies = _count(value) + _count(requirements)
+            found.append(Chart(parent(path), dependencies, str(value["name"]), value.get("type") == "library"))
     return tuple(found)
 
 
@@ -66,49 +69,30 @@ def is_rendered_by_helm(path: str, chart: Chart) -> bool:
     return chart.below(path).startswith((_TEMPLATES, _SUBCHARTS))
 
 
-def chart_problems(
-    tree: Tree, context: SourceContext, charts: Iterable[Chart], files: Mapping[str, Coverage]
-) -> Iterator[Problem]:
-    """The charts that would install something; a chart in another one's `charts/` is told with that one.
-
-    What a chart installs depends on all of its files, values above all, so that a change to any of them counts as new.
-    """
+def standalone_charts(
+    tree: Tree, context: SourceContext, charts: Iterable[Chart], claimed: Mapping[str, Coverage]
+) -> Iterator[Chart]:
+    """Charts that would install something and that no owner took; one in another's `charts/` goes with that one."""
     charts = tuple(charts)
-    if context.sources:
-        return  # settings say what is applied, and everything else is not
     for chart in charts:
         outer = chart_of(parent(chart.directory), charts) if chart.directory else None
         is_subchart = outer is not None and outer.below(chart.directory).startswith(_SUBCHARTS)
-        if is_subchart or matches_any(context.exclude, chart.path_of(CHART_FILE)):
+        chart_file = chart.path_of(CHART_FILE)
+        if is_subchart or chart.library or chart_file in claimed or matches_any(context.exclude, chart_file):
             continue
-        own = sorted(path for path in tree.entries if inside(path, chart.directory))
-        templates = sum(_is_unseen_template(chart.below(path), files.get(path)) for path in own)
-        archives = sum(chart.below(path).startswith(_SUBCHARTS) and path.endswith(".tgz") for path in own)
-        unseen = [
-            *_counted(templates, "template", "templates"),
-            *_counted(chart.dependencies or archives, "dependency", "dependencies"),
-        ]
-        if unseen:
-            state = "\n".join(f"{path}\0{tree.entries[path].oid}" for path in own)
-            yield Problem(
-                code="chart-not-rendered",
-                message=f"nothing renders this Helm chart here, so its {' and '.join(unseen)} could not be judged",
-                location=Location(chart.path_of(CHART_FILE), None, Precision.FILE),
-                discriminator=hashlib.sha256(state.encode("utf-8", "surrogateescape")).hexdigest(),
-            )
+        own = [path for path in tree.entries if inside(path, chart.directory)]
+        if chart.dependencies or any(_installs(chart.below(path)) for path in own):
+            yield chart
 
 
-def _is_unseen_template(below: str, coverage: Coverage | None) -> bool:
+def _installs(below: str) -> bool:
     """Would Helm make objects of the file? Source: helm.sh/docs/chart_template_guide, "Named Templates"."""
     folder, _, name = below.rpartition("/")
-    if name.startswith("_") or name == "NOTES.txt" or coverage not in {None, Coverage.NOT_RENDERED}:
+    if below.startswith(_SUBCHARTS) and name.endswith(".tgz"):
+        return True
+    if name.startswith("_") or name == "NOTES.txt":
         return False
     return f"{folder}/".startswith(_TEMPLATES) or (below.startswith(_SUBCHARTS) and f"/{_TEMPLATES}" in below)
-
-
-def _counted(number: int, one: str, many: str) -> Iterator[str]:
-    if number:
-        yield f"{number} {one if number == 1 else many}"
 
 
 def _value(tree: Tree, context: SourceContext, path: str) -> Mapping[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -90,7 +89,7 @@ def _ready(request: HelmRequest, chart: LoadedChart, arguments: _Arguments) -> _
         chart=chart,
         wanted=wanted,
         calls=calls,
-        files=(*chart.places.values(), *arguments.values.paths),
+        files=(*chart.read_files(crds=False), *arguments.values.paths),
         digest=_digest(request, chart, (*contents, "\n".join(options).encode())),
     )
 
@@ -107,7 +106,7 @@ class HelmBuilder:
         runs: How many releases Helm was run for.
     """
 
-    documents: DocumentReader
+    documents: DocumentReader = field(default_factory=DocumentReader)
     timeout: float = 120.0
     kube_version: str = "1.33"
     rendered: dict[str, HelmRendering] = field(default_factory=dict)
@@ -157,7 +156,7 @@ class HelmBuilder:
             return HelmRendering(
                 outcome=HelmOutcome.REFUSED,
                 problems=tuple(replace(each, discriminator=f"{each.discriminator} {state}") for each in problems),
-                files=_coverage(chart.places.values(), Coverage.FAILED),
+                files=_coverage(chart.read_files(crds=False), Coverage.FAILED),
                 digest=state,
                 complaint=problems[0].message,
             )
@@ -172,6 +171,8 @@ class HelmBuilder:
             for one in waiting:
                 self.rendered[one.digest] = _without_program(one, error)
             return
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only where a chart waits
+
         with ThreadPoolExecutor(max_workers=_PARALLEL_RUNS) as executor:
             try:
                 answers = executor.map(lambda one: template(program, one.wanted, self.timeout), waiting)
@@ -203,7 +204,7 @@ class HelmBuilder:
             outcome=HelmOutcome.RENDERED,
             resources=kept,
             problems=(*problems, *output.problems),
-            files=_coverage(one.files, Coverage.CONSUMED),
+            files=_coverage((*one.files, *one.chart.read_files(crds=one.request.include_crds)), Coverage.CONSUMED),
             digest=one.digest,
         )
 

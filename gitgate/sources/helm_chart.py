@@ -15,10 +15,10 @@ from typing import Any
 from gitgate.location import FieldPath, Location, Position, Precision
 from gitgate.proposal import Problem
 from gitgate.sources.documents import DocumentReader
-from gitgate.sources.helm_archive import ArchiveError, unpack
 from gitgate.sources.tree_files import PathKind
 from gitgate.tree import SUBMODULE, Tree
 from gitgate.yaml_document import YamlDocument, read_yaml
+from gitgate.yaml_text import UTF8_BOM
 
 CHART_FILE = "Chart.yaml"
 VALUES_FILE = "values.yaml"
@@ -26,6 +26,8 @@ SCHEMA_FILE = "values.schema.json"
 _REQUIREMENTS = "requirements.yaml"
 _CHARTS = "charts/"
 _TEMPLATES = "templates/"
+_CRDS = "crds/"
+_OWN_FILES = frozenset((CHART_FILE, "Chart.lock", _REQUIREMENTS, "requirements.lock", VALUES_FILE, SCHEMA_FILE))
 _BYTES = 64 * 1024 * 1024
 _FILES = 10_000
 _DEPTH = 8
@@ -97,6 +99,20 @@ class LoadedChart:
         if part.packed:
             return part.directory, None
         return f"{part.directory}/{rest}".lstrip("/"), rest
+
+    def read_files(self, *, crds: bool) -> tuple[str, ...]:
+        """Files of the tree that Helm itself makes something of; what templates may read beside them is left out.
+
+        Args:
+            crds: Count the definitions in `crds/`, too?
+        """
+        return tuple(
+            place
+            for path, place in self.places.items()
+            if path in _OWN_FILES
+            or (path.startswith((_TEMPLATES, _CHARTS)) and (crds or f"/{_CRDS}" not in path))
+            or (crds and path.startswith(_CRDS))
+        )
 
     def place_of(self, complaint: str) -> tuple[str | None, int]:
         """The file of the tree and the line that Helm complains of; line 1 where it names none."""
@@ -239,6 +255,8 @@ class ChartLoader:
                 yield part.name, part
 
     def _packed(self, chart: LoadedChart, path: str) -> Iterator[tuple[str, ChartPart]]:
+        from gitgate.sources.helm_archive import ArchiveError, unpack  # noqa: PLC0415 - few repositories hold any
+
         place = chart.places[path]
         pending = [(path, chart.files[path], 0)]
         names: list[str] = []
@@ -363,7 +381,7 @@ def leads_out(schema: bytes) -> bool:
                 out = True
 
     try:
-        json.loads(schema.decode("utf-8-sig"), object_pairs_hook=look)
+        json.loads(schema.removeprefix(UTF8_BOM).decode(), object_pairs_hook=look)
     except (ValueError, RecursionError):
         return True
     return out

@@ -77,11 +77,11 @@ class HelmOutcome(StrEnum):
     """How a rendering ended."""
 
     RENDERED = "rendered"
-    NO_PROGRAM = "no-program"
+    NO_PROGRAM = "unavailable"
     """Helm is not there, or too old."""
     REFUSED = "refused"
     """The chart or the request may not be rendered; Helm was not run."""
-    NEEDS_VALUES = "needs-values"
+    NEEDS_VALUES = "unsatisfied"
     """The chart itself says that values are missing or wrong: `required`, `fail`, `values.schema.json`."""
     FAILED = "failed"
     """Helm could not render it, or not within the limits."""

@@ -12,7 +12,7 @@ from gitgate.resource import Origin, Resource
 from gitgate.settings import SourceSetting, SourceType
 from gitgate.sources.argocd_files import jsonnet_problems, override_problems
 from gitgate.sources.base import MANIFEST_SUFFIXES, Rendering, SourceContext, yaml_problem
-from gitgate.sources.charts import chart_problems, find_charts
+from gitgate.sources.charts import find_charts
 from gitgate.sources.checkout import is_pointer, pointer_problem
 from gitgate.sources.kustomization import FILE_NAMES
 from gitgate.sources.manifest_files import FileMode, classify, is_manifest, judges, may_hold_objects, source_of
@@ -45,7 +45,6 @@ class PlainSource:
         problems = [
             *reading.problems,
             *_duplicates(reading.resources, context.sources),
-            *chart_problems(tree, context, charts, reading.files),
             *override_problems(tree, context),
             *jsonnet_problems(tree, context, reading.plain_directories()),
         ]

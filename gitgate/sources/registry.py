@@ -12,13 +12,14 @@ from gitgate.resource import Resource
 from gitgate.settings import SourceSetting
 from gitgate.sources.base import Source, SourceContext
 from gitgate.sources.checkout import attribute_problems
+from gitgate.sources.helm_source import HelmSource
 from gitgate.sources.kustomize import KustomizeSource
 from gitgate.sources.paths import path_problems
 from gitgate.sources.plain import PlainSource
 from gitgate.sources.tree_files import PathKind
 from gitgate.tree import Tree
 
-SOURCES: tuple[Source, ...] = (KustomizeSource(), PlainSource())
+SOURCES: tuple[Source, ...] = (KustomizeSource(), HelmSource(), PlainSource())
 """In the order in which they choose their files: plain takes what is left."""
 _FOUND = (PathKind.FILE, PathKind.DIRECTORY)
 

@@ -97,10 +97,21 @@ NOT_IN_ONE_FILE: Mapping[str, str] = {
     "rulebook-changed": "a base and a change",
     "settings-invalid": "a base and a change",
     "chart-not-rendered": "a chart is a directory",
+    "chart-default-values": "a chart is a directory",
+    "helm-invalid": "a chart is a directory",
+    "helm-limit": "a chart is a directory",
+    "helm-dependency": "a chart is a directory",
+    "helm-values-file": "a chart is a directory",
+    "helm-failed": "a chart is a directory",
+    "helm-lookup": "a chart is a directory",
+    "helm-clock": "a chart is a directory",
+    "helm-nondeterministic": "a chart is a directory",
+    "helm-remote-schema": "a chart is a directory",
     "jsonnet-not-rendered": "a program beside a manifest",
     "kustomize-cycle": "two kustomizations",
     # The machine, not the text.
     "kustomize-missing": "a machine without kustomize",
+    "helm-missing": "a machine without helm",
 }
 """Codes that no text on a page shows, with the reason; each has a test of its own, below or beside its finder."""
 
@@ -167,7 +178,7 @@ DIRECTORIES: Mapping[str, Mapping[str, str | bytes]] = {
     },
     "chart-not-rendered": {
         "Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
-        "templates/web.yaml": DEPLOYMENT.replace("name: web", "name: {{ .Values.name }}"),
+        "templates/web.yaml": DEPLOYMENT.replace("name: web", 'name: {{ required "a name" .Values.name }}'),
     },
 }
 """Directories that show a rule where no text on a page can."""

@@ -68,3 +68,9 @@ def require_kustomize() -> None:
     """Fail in one line without the program: a skipped test would pass for a passed one."""
     if shutil.which("kustomize") is None and shutil.which("kubectl") is None:
         raise AssertionError("kustomize is not on PATH: `make tools` puts it into .tools/bin")
+
+
+def require_helm() -> None:
+    """Fail in one line without the program, for the same reason."""
+    if shutil.which("helm") is None:
+        raise AssertionError("helm is not on PATH: `make tools` puts it into .tools/bin")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from gitgate.checks.schema_rules import custom_resources, kustomize, manifests, objects, paths, rulebook, yaml
+from gitgate.checks.schema_rules import custom_resources, helm, kustomize, manifests, objects, paths, rulebook, yaml
 from gitgate.finding import Rule
 
 SCHEMA_RULE_LIST: tuple[Rule, ...] = tuple(
@@ -19,6 +19,7 @@ SCHEMA_RULE_LIST: tuple[Rule, ...] = tuple(
             *paths.RULES,
             *manifests.RULES,
             *kustomize.RULES,
+            *helm.RULES,
             *objects.RULES,
             *custom_resources.RULES,
             *rulebook.RULES,

@@ -178,20 +178,6 @@ data:
         references=(_NAMES,),
     ),
     Rule(
-        id="schema/chart-not-rendered",
-        title="A Helm chart that nothing renders",
-        severity=Severity.ERROR,
-        what="The tree holds a Helm chart whose templates become objects only when somebody renders them.",
-        why=(
-            "gitgate does not render charts, so nothing is known of the objects that an agent would make of this one."
-        ),
-        remedy=(
-            "Commit what `helm template` prints instead; or list the chart under `exclude`, or give this rule another "
-            "weight under `rules`, in .gitgate/settings.yaml."
-        ),
-        references=("https://helm.sh/docs/topics/charts/", "https://helm.sh/docs/helm/helm_template/"),
-    ),
-    Rule(
         id="schema/jsonnet-not-rendered",
         title="Jsonnet among manifests",
         severity=Severity.ERROR,

@@ -73,7 +73,7 @@ PACKAGE = Path(gitgate.__file__).parent
 EMITTERS = ("gate.py", "yaml_*.py", "sources/*.py", "schema/*.py", "checks/schema.py")
 """The modules that give codes of the schema check."""
 _HYPHENATED = re.compile(r"(schema/)?[a-z][a-z0-9]*(-[a-z0-9]+)+\Z")
-NO_CODES = frozenset({"a-z", "date-time", "path-missing", "utf-8"})
+NO_CODES = frozenset({"a-z", "date-time", "path-missing", "test-failure", "test-success", "utf-8"})
 """Hyphenated words that the emitters use for something else."""
 
 

@@ -130,42 +130,21 @@ def test_excluded_files_are_no_manifests() -> None:
 
 CHART = {
     "chart/Chart.yaml": "apiVersion: v2\nname: x\nversion: 1.0.0\n",
-    "chart/values.yaml": "a: {{ not yaml }}\n",
-    "chart/templates/a.yaml": "{{ if .Values.x }}\na: {{ .Values.y }}\n",
+    "chart/values.yaml": "a: 1\n",
+    "chart/templates/a.yaml": '{{ required "x is needed" .Values.x }}\n',
     "chart/crds/crd.yaml": CONFIG,
 }
 
 
-def test_the_templates_of_a_chart_are_not_rendered_and_that_is_said_once() -> None:
+def test_the_templates_of_a_chart_that_cannot_be_rendered_are_no_manifests() -> None:
     snapshot = render(CHART)
     assert places(snapshot) == ["chart-not-rendered chart/Chart.yaml:0"]
     assert names(snapshot) == ["ConfigMap settings"]
     assert snapshot.files["chart/templates/a.yaml"] is Coverage.NOT_RENDERED
-    assert snapshot.files["chart/values.yaml"] is Coverage.NOT_A_MANIFEST
+    assert snapshot.files["chart/values.yaml"] is Coverage.NOT_RENDERED
 
 
 HEAD = CHART["chart/Chart.yaml"]
-DEPENDENCIES = "dependencies:\n  - name: database\n    version: 1.0.0\n    repository: https://charts.example\n"
-UNSEEN = {
-    "templates alone": ({"Chart.yaml": HEAD, "templates/a.yaml": "", "templates/b.yml": ""}, "2 templates"),
-    "any suffix": ({"Chart.yaml": HEAD, "templates/deep/a.txt": ""}, "1 template"),
-    "no templates": ({"Chart.yaml": HEAD + DEPENDENCIES}, "1 dependency"),
-    "both": ({"Chart.yaml": HEAD + DEPENDENCIES, "templates/a.yaml": ""}, "1 template and 1 dependency"),
-    "Helm 2": ({"Chart.yaml": HEAD, "requirements.yaml": DEPENDENCIES}, "1 dependency"),
-    "an archive": ({"Chart.yaml": HEAD, "charts/database-1.0.0.tgz": b"\x1f\x8b"}, "1 dependency"),
-    "a chart inside": (
-        {"Chart.yaml": HEAD, "charts/b/Chart.yaml": HEAD, "charts/b/templates/a.yaml": ""},
-        "1 template",
-    ),
-}
-
-
-@pytest.mark.parametrize("situation", UNSEEN)
-def test_what_helm_alone_could_make_of_a_chart_is_counted(situation: str) -> None:
-    files, counted = UNSEEN[situation]
-    (problem,) = render({f"chart/{name}": content for name, content in files.items()}).problems
-    assert (problem.code, problem.location.path) == ("chart-not-rendered", "chart/Chart.yaml")
-    assert problem.message == f"nothing renders this Helm chart here, so its {counted} could not be judged"
 
 
 def test_a_chart_that_installs_nothing_is_no_problem() -> None:
@@ -188,15 +167,16 @@ def test_a_chart_within_a_chart_has_its_own_templates() -> None:
     """Whichever chart is looked at first."""
     nested = {"a/Chart.yaml": HEAD, "a/more/Chart.yaml": HEAD, "a/more/templates/x.yaml": "{{ .Values.x }}\n"}
     snapshot = render(nested)
-    assert places(snapshot) == ["chart-not-rendered a/more/Chart.yaml:0"]
-    assert snapshot.files["a/more/templates/x.yaml"] is Coverage.NOT_RENDERED
+    assert places(snapshot) == ["chart-default-values a/more/Chart.yaml:0"]
+    assert snapshot.files["a/more/templates/x.yaml"] is Coverage.CONSUMED
 
 
 def test_a_change_cannot_make_a_plain_directory_a_chart() -> None:
     shared = context()
     render_tree(tree({"apps/templates/a.yaml": CONFIG}), shared)
     head = {"apps/templates/a.yaml": CONFIG, "apps/Chart.yaml": CHART["chart/Chart.yaml"]}
-    assert names(render_tree(tree(head), shared)) == ["ConfigMap settings"]
+    snapshot = render_tree(tree(head), shared)
+    assert [resource.origin.rendered_by for resource in snapshot.resources] == [None, "apps"]
 
 
 def test_a_change_cannot_hide_a_plain_file_beside_a_kustomization() -> None:
