@@ -14,7 +14,7 @@ from gitgate.errors import RepositoryError, UsageError
 if TYPE_CHECKING:
     from gitgate.git import Repository
     from gitgate.proposal import Snapshot
-    from gitgate.reconcile.follow import Consequence
+    from gitgate.reconcile.consequence import Consequence
     from gitgate.reconcile.plan import Plan
     from gitgate.reconcile.way_back import WayBack
     from gitgate.resource import Resource

@@ -16,9 +16,11 @@ from gitgate.finding import Finding, Rule, stable_field
 from gitgate.location import FieldPath, Location, Precision
 from gitgate.proposal import Proposal
 from gitgate.reconcile.apply import ApplyMethod
+from gitgate.reconcile.consequence import Consequence
 from gitgate.reconcile.create_rules import CUSTOM_RESOURCE, REQUIRED_BY_SCHEMA
 from gitgate.reconcile.failure import Failure
-from gitgate.reconcile.follow import Consequence, follow
+from gitgate.reconcile.follow import follow
+from gitgate.reconcile.places import place_of_origin
 from gitgate.reconcile.plan import Action, Plan, PlannedObject, make_plan
 from gitgate.reconcile.tables import shipped_versions
 from gitgate.resource import Resource
@@ -67,16 +69,16 @@ class ReconcileCheck:
 def _findings(plan: Plan, proposal: Proposal) -> Iterator[Finding]:
     for item in plan.objects:
         yield from _planned(item)
-    staying = frozenset(resource.id.identity for resource in proposal.after.resources)
-    origins: dict[object, Resource] = {}
+    found: dict[tuple[object, str], PlannedObject] = {}
     for item in plan.objects:
         resource = item.after or item.before
         if resource is not None:
-            origins[item.id] = resource
+            found[item.id, place_of_origin(resource)] = item
     for consequence in follow(plan, proposal.before, proposal.after):
-        resource = origins.get(consequence.resource)
-        if consequence.code in RECONCILE_RULES and resource is not None:
-            yield _of_consequence(consequence, resource, gone=resource.id.identity not in staying)
+        concerned = found.get((consequence.resource, consequence.place))
+        resource = (concerned.after or concerned.before) if concerned is not None else None
+        if consequence.code in RECONCILE_RULES and concerned is not None and resource is not None:
+            yield _of_consequence(consequence, resource, gone=concerned.after is None)
 
 
 def _planned(item: PlannedObject) -> Iterator[Finding]:
@@ -111,6 +113,9 @@ def _known_before(plan: Plan, proposal: Proposal, method: ApplyMethod) -> Iterat
 
 def _of_consequence(consequence: Consequence, resource: Resource, *, gone: bool) -> Finding:
     finding = _finding(consequence.code, consequence.message, resource, consequence.field)
+    if consequence.other:
+        # A sentence may name numbers that change while what it is about stays.
+        finding = replace(finding, discriminator=consequence.other)
     if gone:
         return replace(finding, origin=None, location=Location(resource.origin.path, None, Precision.FILE))
     return finding

@@ -11,6 +11,19 @@ _DOCS = "https://kubernetes.io/docs"
 
 RECONCILE_RULE_LIST: tuple[Rule, ...] = (
     Rule(
+        id="reconcile/applied-too-early",
+        title="Object that is applied before what it needs",
+        severity=Severity.WARNING,
+        what="A new object is needed by one that the agent applies before it, or without waiting for it: a later "
+        "wave, or a Kustomization that nothing depends on.",
+        why="The first sync fails or waits. Where the agent waits for what waits for something later, it never ends.",
+        remedy="Put both in one wave, or let the one that needs depend on the other.",
+        references=(
+            "https://argo-cd.readthedocs.io/en/stable/user-guide/sync-waves/",
+            "https://fluxcd.io/flux/components/kustomize/kustomizations/#dependencies",
+        ),
+    ),
+    Rule(
         id="reconcile/blocked",
         title="Change that the API server refuses",
         severity=Severity.ERROR,
@@ -39,6 +52,25 @@ RECONCILE_RULE_LIST: tuple[Rule, ...] = (
         references=(f"{_DOCS}/concepts/configuration/configmap/",),
     ),
     Rule(
+        id="reconcile/dependency-cycle",
+        title="Objects that wait for themselves",
+        severity=Severity.ERROR,
+        what="Flux objects depend on one another in a ring, or objects own one another.",
+        why="Each waits until the others are ready, so that none of them is applied any more.",
+        remedy="Take one of the dependencies out.",
+        references=("https://fluxcd.io/flux/components/kustomize/kustomizations/#dependencies",),
+    ),
+    Rule(
+        id="reconcile/downtime",
+        title="Restart that leaves nothing running",
+        severity=Severity.NOTE,
+        what="A workload restarts, and its old Pods stop before new ones start: strategy Recreate, or a single "
+        "replica.",
+        why="Until the new Pods are ready nothing answers.",
+        remedy="Run more than one replica, or let a new Pod start first.",
+        references=(f"{_DOCS}/concepts/workloads/controllers/deployment/#strategy",),
+    ),
+    Rule(
         id="reconcile/empty-service",
         title="Service that selects nothing",
         severity=Severity.WARNING,
@@ -65,6 +97,25 @@ RECONCILE_RULE_LIST: tuple[Rule, ...] = (
         why="The object stays in the cluster, and the next change of it fails.",
         remedy="Mend the object in the same change, or keep the definition compatible.",
         references=(f"{_DOCS}/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/",),
+    ),
+    Rule(
+        id="reconcile/not-examined",
+        title="Consequences that were not looked for",
+        severity=Severity.WARNING,
+        what="The repository has more selectors and workloads in one place than gitgate compares.",
+        why="Services that select nothing and budgets that block may go unnoticed. No usual repository is like that.",
+        remedy="Split the namespace, or the change.",
+        references=(f"{_DOCS}/concepts/overview/working-with-objects/labels/",),
+    ),
+    Rule(
+        id="reconcile/not-synced",
+        title="Change that nobody applies by itself",
+        severity=Severity.NOTE,
+        what="What changes belongs to an Application without automated sync, or to a Kustomization that is suspended.",
+        why="The merge alone changes nothing in the cluster, and whoever syncs later applies it together with "
+        "everything else.",
+        remedy="Sync it after the merge, and look at the plan again when that is later.",
+        references=("https://argo-cd.readthedocs.io/en/stable/user-guide/auto_sync/",),
     ),
     Rule(
         id="reconcile/ownership-move",
@@ -138,6 +189,15 @@ RECONCILE_RULE_LIST: tuple[Rule, ...] = (
         why="The data of a claim goes with it where the storage class reclaims by deletion. No revert brings it back.",
         remedy="Protect it from being pruned, and delete it by hand once its data is safe.",
         references=(f"{_DOCS}/concepts/storage/persistent-volumes/",),
+    ),
+    Rule(
+        id="reconcile/unresolved-reference",
+        title="Reference to something that is not here",
+        severity=Severity.NOTE,
+        what="A new reference names an object that is neither in the repository nor made by one that is.",
+        why="Where nothing else makes it, Pods that need it do not start, and rules that name it do nothing.",
+        remedy="Add what is missing, or leave it so when something else makes it.",
+        references=(f"{_DOCS}/concepts/configuration/configmap/",),
     ),
 )
 """Every rule of the reconcile check, sorted by id."""

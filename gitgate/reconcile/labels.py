@@ -88,20 +88,24 @@ def selects(selector: Any, labels: Any) -> bool:
     present: Mapping[str, Any] = labels if isinstance(labels, Mapping) else {}
     if not isinstance(selector, Mapping):
         return False
-    wanted = selector.get("matchLabels") or {}
+    wanted, expressions = selector.get("matchLabels") or {}, selector.get("matchExpressions") or []
+    if not isinstance(wanted, Mapping) or not isinstance(expressions, list):
+        return False
     if any(present.get(key) != value for key, value in wanted.items()):
         return False
-    return all(_expression(item, present) for item in selector.get("matchExpressions") or () if isinstance(item, dict))
+    return all(_expression(item, present) for item in expressions if isinstance(item, dict))
 
 
 def _expression(requirement: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
-    key, values = requirement.get("key"), requirement.get("values") or ()
+    key, values = requirement.get("key"), requirement.get("values") or []
+    if not isinstance(key, str) or not isinstance(values, list):
+        return False
     has = key in labels
     match requirement.get("operator"):
         case "In":
-            return has and labels[str(key)] in values
+            return has and labels[key] in values
         case "NotIn":
-            return not has or labels[str(key)] not in values
+            return not has or labels[key] not in values
         case "Exists":
             return has
         case "DoesNotExist":

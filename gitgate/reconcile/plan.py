@@ -25,8 +25,9 @@ from gitgate.reconcile.kinds import Kinds
 from gitgate.reconcile.merge import NOBODY, Owned
 from gitgate.reconcile.outcome import Outcome, predict_create, predict_kept, predict_update
 from gitgate.reconcile.ownership import others
+from gitgate.reconcile.places import place_of, place_of_origin
 from gitgate.reconcile.redact import HIDDEN, is_secret, is_sensitive, redact
-from gitgate.reconcile.references import place_of, scale_target
+from gitgate.reconcile.references import scale_target
 from gitgate.reconcile.tables import TypeNode
 from gitgate.reconcile.typed import typed_failures
 from gitgate.reconcile.undefined import NOT_KNOWN, NOT_VALIDATED, update_without_type
@@ -145,7 +146,7 @@ def make_plan(
         objects=tuple(objects),
         version=version,
         assumptions=(*_assumptions(objects, live=live is not None), *planner.not_understood),
-        duplicates=MappingProxyType(_duplicates(after.resources)),
+        duplicates=MappingProxyType(find_duplicates(after.resources)),
     )
 
 
@@ -194,13 +195,7 @@ def _group(resources: Iterable[Resource]) -> dict[Identity, dict[str, Resource]]
     return found
 
 
-def place_of_origin(resource: Resource) -> str:
-    """What was rendered, or the directory of a plain file."""
-    rendered = resource.origin.rendered_by
-    return rendered if rendered is not None else resource.origin.path.rpartition("/")[0]
-
-
-def _duplicates(resources: Iterable[Resource]) -> dict[ResourceId, tuple[Resource, ...]]:
+def find_duplicates(resources: Iterable[Resource]) -> dict[ResourceId, tuple[Resource, ...]]:
     """Objects that one place, or two owners of this repository, render more than once."""
     resources = tuple(resources)
     # Hardly any identity occurs twice, and only such ones are worth a closer look.

@@ -8,7 +8,7 @@ from typing import Any
 
 from gitgate.location import format_field_path
 from gitgate.reconcile.changes import ABSENT, FieldChange
-from gitgate.reconcile.follow import Consequence
+from gitgate.reconcile.consequence import Consequence
 from gitgate.reconcile.plan import Action, Plan, PlannedObject
 from gitgate.resource import ResourceId
 

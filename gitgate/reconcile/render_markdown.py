@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from gitgate.location import format_field_path
 from gitgate.reconcile.changes import ABSENT, FieldChange
-from gitgate.reconcile.follow import Consequence
+from gitgate.reconcile.consequence import Consequence
 from gitgate.reconcile.plan import Action, Plan, PlannedObject
 from gitgate.reconcile.render import SIGNS, printable, summary, value_text
 

@@ -1,0 +1,25 @@
+"""Where objects are rendered, and what they are called inside of a cluster."""
+
+from __future__ import annotations
+
+from gitgate.resource import Resource
+
+Place = tuple[str, str, str]
+"""Kind, namespace, name."""
+
+
+def place_of(resource: Resource) -> Place:
+    """Kind, namespace and name."""
+    return (resource.id.kind, resource.id.namespace, resource.id.name)
+
+
+def place_of_origin(resource: Resource) -> str:
+    """What was rendered, or the directory of a plain file."""
+    rendered = resource.origin.rendered_by
+    return rendered if rendered is not None else resource.origin.path.rpartition("/")[0]
+
+
+def told(place: Place) -> str:
+    """A place as people say it: `Secret shop/web`."""
+    kind, namespace, name = place
+    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
