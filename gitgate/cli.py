@@ -13,6 +13,7 @@ import click
 
 from gitgate import __version__
 from gitgate.cli_options import attestation_options, now_option, trust_roots_option, utc
+from gitgate.cli_policy import policy
 from gitgate.cli_signatures import audit, hook, verify
 from gitgate.cli_signers import signer
 from gitgate.cli_waiver import waiver
@@ -340,6 +341,7 @@ def add(*, files: tuple[Path, ...], directory: Path) -> None:
 
 cli.add_command(audit)
 cli.add_command(plan_command)
+cli.add_command(policy)
 cli.add_command(hook)
 cli.add_command(signer)
 cli.add_command(verify)

@@ -194,8 +194,8 @@ def judge_trees(  # noqa: PLR0913 - what is judged, by what, and for whom
         change=change,
         before=snapshot_before,
         after=snapshot_after,
-        rulebook=_rulebook(before),
-        proposed_rulebook=_rulebook(after),
+        rulebook=rulebook_of(before),
+        proposed_rulebook=rulebook_of(after),
     )
     was = Locator(before, snapshot_before, context.documents)
     would_be = Locator(after, snapshot_after, context.documents)
@@ -233,7 +233,8 @@ def _today(now: datetime | None) -> date:
     return moment.date()
 
 
-def _rulebook(tree: Tree) -> Mapping[str, bytes]:
+def rulebook_of(tree: Tree) -> Mapping[str, bytes]:
+    """The files below `.gitgate/` of a tree, by path."""
     # What is no regular file there judges nothing; a symbolic link's content would be its target's name.
     paths = sorted(path for path in tree.entries if path.startswith(RULEBOOK) and path not in tree.special)
     return MappingProxyType(dict(tree.read_many(paths)))

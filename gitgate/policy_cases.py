@@ -182,7 +182,7 @@ class CaseRunner:
         policy = self._policies.get(case.policy)
         if policy is None:
             return CaseResult(case, ERROR, (f"there is no policy {case.policy}",))
-        problem = self._problem(policy)
+        problem = self.problem(policy)
         if problem:
             return CaseResult(case, ERROR, (problem,))
         resource = case.new or case.old
@@ -196,7 +196,7 @@ class CaseRunner:
         words = tuple(dict.fromkeys(answer.message for answer in answers))
         return CaseResult(case, min(map(_said, answers), key=_WORST.index, default=ALLOW), words)
 
-    def _problem(self, policy: Policy) -> str:
+    def problem(self, policy: Policy) -> str:
         """Why a policy cannot run; empty when it can."""
         if policy.defects:
             return policy.defects[0].message

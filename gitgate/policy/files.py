@@ -31,11 +31,20 @@ class PolicyFiles:
     problems: tuple[FileProblem, ...] = ()
 
 
+def is_test_file(data: bytes) -> bool:
+    """Does a file hold cases for `gitgate policy test`, and so no policies?"""
+    documents = read_yaml(data).documents
+    value = documents[0].value if len(documents) == 1 else None
+    return isinstance(value, dict) and "cases" in value and "kind" not in value
+
+
 def read_rulebook(rulebook: Mapping[str, bytes], limits: YamlLimits) -> PolicyFiles:
     """The policies among the files below `.gitgate/`."""
     files = PolicyFiles()
     for path, data in sorted(rulebook.items()):
         if path.startswith(f"{DIRECTORY}/") and path.endswith((".yaml", ".yml", ".json")):
+            if path.startswith(f"{DIRECTORY}/tests/") and is_test_file(data):
+                continue
             found = _read(path, data, limits)
             files = PolicyFiles((*files.resources, *found.resources), (*files.problems, *found.problems))
     return files
