@@ -95,6 +95,8 @@ def _some_accepted(demand: AgentDemand, keys: Iterable[SignerKey], signers: Sign
 
 def _accepts(demand: AgentDemand, key: SignerKey, signers: Signers) -> bool:
     """Is it one of the accepted keys, or one that cannot be told?"""
+    if key.format is Format.X509:
+        return False  # neither agent verifies them
     if key.format is Format.SSH:
         return not demand.openpgp_only and (demand.keys is None or key.fingerprint in demand.keys)
     if demand.keys is None:

@@ -17,7 +17,7 @@ from gitgate.signature.self_test import self_test
 from gitgate.signature.signers import Holder, Signers
 from gitgate.signature.ssh import NAMESPACE, SSH_MAGIC, read_ssh_signature, verify_ssh
 from gitgate.signature.verdict import Code, Failure, Format, SignatureEvidence, in_order
-from gitgate.signature.x509 import judge_x509
+from gitgate.signature.x509 import X509Demand, refuse_x509, verify_x509
 
 
 class SignatureJudge:
@@ -46,7 +46,7 @@ class SignatureJudge:
         if isinstance(armored, Failure):
             return SignatureEvidence(failures=(armored,))
         if armored.format is Format.X509:
-            return judge_x509(armored.data)
+            return self._judge_x509(armored.data, signed.payload)
         return self._judge(armored.format, armored.data, signed.payload, NAMESPACE)
 
     def judge_detached(self, data: bytes, payload: bytes, namespace: bytes) -> SignatureEvidence:
@@ -70,6 +70,15 @@ class SignatureJudge:
 
     def _judge(self, kind: Format, data: bytes, payload: bytes, namespace: bytes) -> SignatureEvidence:
         evidence = self._verify(kind, data, payload, namespace)
+        return replace(evidence, failures=in_order((*evidence.failures, *self._demands(evidence))))
+
+    def _judge_x509(self, data: bytes, payload: bytes) -> SignatureEvidence:
+        signers = self._signers
+        if signers.x509 is None or Format.X509 not in signers.formats:
+            return refuse_x509(data)
+        names = frozenset(name for name, holder in signers.holders.items() if holder.key.format is Format.X509)
+        demand = X509Demand(trust=signers.x509, names=names, now=self._seconds, strength=signers.strength)
+        evidence = verify_x509(data, payload, demand)
         return replace(evidence, failures=in_order((*evidence.failures, *self._demands(evidence))))
 
     def _verify(self, kind: Format, data: bytes, payload: bytes, namespace: bytes) -> SignatureEvidence:

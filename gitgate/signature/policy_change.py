@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -93,6 +94,8 @@ def _result_failures(old: Signers, new: Signers, now: datetime) -> Iterator[Fail
 def _usable(signers: Signers, key: SignerKey, states: Mapping[str, KeyState], now: datetime) -> bool:
     if key.format not in signers.formats or not key.accepted_at(now):
         return False
+    if key.format is Format.X509:
+        return signers.x509 is not None
     if key.format is Format.SSH:
         return not signers.revoked.holds(signers.ssh_keys[key.fingerprint])
     seconds = int(now.timestamp())
@@ -121,6 +124,17 @@ def _setting_changes(old: Signers, new: Signers) -> Iterator[str]:
     yield from _set_changes("digests", old.strength.digests, new.strength.digests)
     yield from _set_changes("submodules", old.submodules, new.submodules)
     yield from _set_changes("attesters", old.attesters, new.attesters)
+    for name in ("root", "log"):
+        yield from _set_changes(f"X.509 {name}", *(_pinned(signers, name) for signers in (old, new)))
+
+
+def _pinned(signers: Signers, name: str) -> frozenset[str]:
+    """What X.509 signatures are judged by, by its digest."""
+    if signers.x509 is None:
+        return frozenset()
+    if name == "log":
+        return frozenset(signers.x509.logs)
+    return frozenset(hashlib.sha256(root).hexdigest() for root in signers.x509.roots)
 
 
 def _principal_changes(old: Mapping[str, Principal], new: Mapping[str, Principal]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from gitgate.signature.ssh_files import RevokedKeys
 from gitgate.signature.ssh_wire import SshKey
 from gitgate.signature.strength import Strength
 from gitgate.signature.verdict import Format
+from gitgate.signature.x509 import X509Trust
 
 ADMINS_RULE = "admins"
 DEFAULT_RULE = "default"
@@ -34,7 +35,7 @@ class SignerKey:
     """A declared key.
 
     Attributes:
-        fingerprint: Upper-case hex of the primary key, or `SHA256:…`.
+        fingerprint: Upper-case hex of the primary key, or `SHA256:…`; for X.509, `x509.key_name`.
         not_before: First moment at which signatures of it are accepted.
         not_after: First moment at which they are accepted no more.
     """
@@ -107,6 +108,7 @@ class Signers:
         ssh_keys: SSH keys by fingerprint.
         holders: Owner of every key, by fingerprint.
         submodules: Globs of submodules that may change.
+        x509: Pinned roots and logs; None where X.509 signatures are not accepted.
         attesters: Principals whose attestations count; None stands for the administrators.
         digest: `sha256:…` over the signers file and every file that it names; what `--trust-root` pins.
     """
@@ -128,6 +130,7 @@ class Signers:
     default: PathRule
     admins: PathRule
     attesters: frozenset[str] | None = None
+    x509: X509Trust | None = None
     certificates: tuple[Certificate, ...] = ()
     ssh_keys: Mapping[str, SshKey] = field(default_factory=lambda: MappingProxyType({}))
     revoked: RevokedKeys = field(default_factory=RevokedKeys)

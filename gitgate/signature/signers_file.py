@@ -29,6 +29,7 @@ from gitgate.signature.ssh_files import RevokedKeys, SshFileError, read_allowed_
 from gitgate.signature.ssh_wire import SshKey, WireError, read_key_line
 from gitgate.signature.strength import ACCEPTED_DIGESTS, Strength
 from gitgate.signature.verdict import Format
+from gitgate.signature.x509 import CertificateFileError, X509Trust, key_name, read_logs, read_roots
 from gitgate.tree import Tree
 from gitgate.yaml_document import YamlDocument, read_yaml
 
@@ -79,7 +80,8 @@ class _SignersReader:
             self._hold(("platformKeys", name), Holder(name, key, None))
         groups = self._groups(value.get("groups", {}), principals)
         algorithms, identity, merges = (value.get(name, {}) for name in ("algorithms", "identity", "merges"))
-        revoked = self._revoked(value.get("ssh", {}))
+        revoked, x509 = self._revoked(value.get("ssh", {})), self._x509(value)
+        # The digest is over every file that was read, so nothing may be read after it.
         signers = Signers(
             version=value["version"],
             digest=_digest(self._read),
@@ -106,6 +108,7 @@ class _SignersReader:
             ),
             admins=self._rule(("admins",), ADMINS_RULE, value["admins"], principals, groups),
             attesters=self._attesters(value, principals, groups),
+            x509=x509,
             certificates=tuple(self._certificates.values()),
             ssh_keys=MappingProxyType(self._ssh_keys),
             revoked=revoked,
@@ -126,7 +129,10 @@ class _SignersReader:
         )
 
     def _key(self, path: FieldPath, entry: Mapping[str, Any]) -> SignerKey:
-        kind, name = Format(entry["type"]), entry["file"]
+        kind = Format(entry["type"])
+        if kind is Format.X509:
+            return self._signer_key(path, entry, kind, key_name(entry["issuer"], entry["identity"]))
+        name = entry["file"]
         data = self._file_bytes(_DIRECTORY + name, (*path, "file"))
         try:
             if kind is Format.OPENPGP:
@@ -143,9 +149,12 @@ class _SignersReader:
             raise self._error((*path, "file"), f"{_DIRECTORY}{name}: {error}") from error
         if found != fingerprint:
             raise self._error((*path, "fingerprint"), f"{_DIRECTORY}{name} holds the key {found}, not {fingerprint}")
+        return self._signer_key(path, entry, kind, found)
+
+    def _signer_key(self, path: FieldPath, entry: Mapping[str, Any], kind: Format, fingerprint: str) -> SignerKey:
         return SignerKey(
             format=kind,
-            fingerprint=found,
+            fingerprint=fingerprint,
             not_before=self._time((*path, "notBefore"), entry.get("notBefore"), end=False),
             not_after=self._time((*path, "notAfter"), entry.get("notAfter"), end=True),
         )
@@ -185,6 +194,23 @@ class _SignersReader:
             return read_revoked_keys(self._file_bytes(_DIRECTORY + ssh["revokedKeys"], path))
         except SshFileError as error:
             raise self._error(path, f"{_DIRECTORY}{ssh['revokedKeys']}: {error}") from error
+
+    def _x509(self, value: Mapping[str, Any]) -> X509Trust | None:
+        """Pinned roots and logs; without them, nothing that an identity would be worth can be established."""
+        wanted = Format.X509 in value.get("formats", ())
+        if "x509" not in value:
+            if wanted:
+                raise self._error(("formats",), "x509 needs the section x509 with roots and logs")
+            return None
+        pinned = value["x509"]
+        read: dict[str, Any] = {}
+        for key, reader in (("roots", read_roots), ("logs", read_logs)):
+            path = ("x509", key)
+            try:
+                read[key] = reader(self._file_bytes(_DIRECTORY + pinned[key], path))
+            except CertificateFileError as error:
+                raise self._error(path, f"{_DIRECTORY}{pinned[key]}: {error}") from error
+        return X509Trust(roots=read["roots"], logs=read["logs"])
 
     def _hold(self, path: FieldPath, holder: Holder) -> None:
         other = self._holders.setdefault(holder.key.fingerprint, holder)
