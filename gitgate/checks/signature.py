@@ -14,9 +14,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gitgate.checks.base import Examination
-from gitgate.checks.signature_rules import SIGNATURE_RULE_LIST, SIGNATURE_RULES, SIGNERS_CHANGED
+from gitgate.checks.signature_rules import (
+    GATE_CHANGED,
+    SIGNATURE_RULE_LIST,
+    SIGNATURE_RULES,
+    SIGNERS_CHANGED,
+)
 from gitgate.finding import Finding, Rule
 from gitgate.location import Location
+from gitgate.path_glob import matches_any
 from gitgate.proposal import Proposal, Snapshot
 from gitgate.report import CheckStatus
 from gitgate.settings import Settings
@@ -29,6 +35,16 @@ if TYPE_CHECKING:
 
 NO_COMMITS = "there are no commits to judge, as what is judged is not committed"
 NOT_DEMANDED = "signatures are not demanded: the base has no .gitgate/signers.yaml"
+_RUNS_THE_GATE = (
+    ".github/workflows/**",
+    ".github/actions/**",
+    ".github/CODEOWNERS",
+    "CODEOWNERS",
+    "docs/CODEOWNERS",
+    ".gitlab-ci.yml",
+    ".pre-commit-config.yaml",
+)
+"""Files by which a platform or a hook decides whether gitgate runs, and what becomes of its verdict."""
 _AGENT_KINDS = frozenset({"AppProject", "GitRepository"})
 _SHORT = 12
 _DETAILS_SHOWN = 5
@@ -74,15 +90,34 @@ class SignatureCheck:
             SettingsError: The base's signers file is not valid.
         """
         if self.history is None:
-            return _with_agents(Examination(judged=_NOTHING, reason=NO_COMMITS), proposal, None)
+            return _completed(Examination(judged=_NOTHING, reason=NO_COMMITS), proposal, None)
         return _examine(self.history, proposal)
 
 
-def _with_agents(examination: Examination, proposal: Proposal, signers: Signers | None) -> Examination:
-    """Add what agents would refuse, in both snapshots, so that only a change of it is new."""
+def _completed(examination: Examination, proposal: Proposal, signers: Signers | None) -> Examination:
+    """Add edits of what runs the gate, and what agents would refuse in either snapshot: only a change of it is new."""
+    gate = tuple(_gate_findings(proposal, signers))
     after = tuple(_agent_findings(proposal.after, signers))
     before = tuple(_agent_findings(proposal.before, signers))
-    return replace(examination, findings=(*examination.findings, *after), baseline=before)
+    return replace(examination, findings=(*examination.findings, *gate, *after), baseline=before)
+
+
+def _gate_findings(proposal: Proposal, signers: Signers | None) -> Iterator[Finding]:
+    """Edits that nobody in particular must have signed, although they decide whether a next change is judged."""
+    if proposal.change.base is None:
+        return
+    rule = SIGNATURE_RULES[GATE_CHANGED]
+    for change in proposal.change.paths:
+        guarded = signers is not None and signers.default not in signers.rules_for(change.path)
+        if guarded or not matches_any(_RUNS_THE_GATE, change.path):
+            continue
+        verb = "adds" if change.before is None else "removes" if change.after is None else "edits"
+        yield Finding(
+            rule=rule.id,
+            severity=rule.severity,
+            message=f"the change {verb} {change.path}, which can decide whether and how gitgate runs",
+            location=Location(change.path),
+        )
 
 
 def _agent_findings(snapshot: Snapshot, signers: Signers | None) -> Iterator[Finding]:
@@ -125,7 +160,7 @@ def _examine(history: History, proposal: Proposal) -> Examination:
             adopted = None
         notes = ("From this merge on every commit must be signed.",) if adopted is not None else ()
         quiet = Examination(findings=tuple(findings), judged=_NOTHING, reason=NOT_DEMANDED, notes=notes)
-        return _with_agents(quiet, proposal, adopted)
+        return _completed(quiet, proposal, adopted)
     request = VerificationRequest(
         base=history.base,
         head=history.head,
@@ -151,7 +186,7 @@ def _examine(history: History, proposal: Proposal) -> Examination:
         judged=MappingProxyType({"commits": len(verdict.commits)}),
         notes=staged if history.staged else (),
     )
-    return _with_agents(judged, proposal, signers)
+    return _completed(judged, proposal, signers)
 
 
 def _system_time() -> datetime:

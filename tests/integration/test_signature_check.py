@@ -228,3 +228,35 @@ def test_a_merge_that_the_agent_would_refuse_is_told_once(shop: RepositoryBuilde
     commit_signed(shop, keys.ssh["bob"], CHANGE)
     assert judge(shop).rules() == []
     assert judge(shop).rules("existing") == ["signature/agent-will-refuse-rebase"]
+
+
+def test_t5_a_change_of_what_runs_the_gate_is_told_unless_a_rule_guards_it(tmp_path: Path, keys: SigningKeys) -> None:
+    """`continue-on-error`, `if: false`, a job of the same name, a fork in place of gitgate: all are edits of these."""
+    workflow = ".github/workflows/gate.yaml"
+    text = "on: pull_request\njobs: {gitgate: {steps: [{uses: gitgate/gitgate@v1}]}}\n"
+    edit = {
+        workflow: text.replace("uses", "continue-on-error: true, uses"),
+        ".github/workflows/new.yaml": text,
+        "CODEOWNERS": None,
+        ".github/ISSUE_TEMPLATE.md": "x\n",
+    }
+    builder = RepositoryBuilder(tmp_path / "plain")
+    builder.commit({**APP, workflow: text, "CODEOWNERS": "* @ops\n"}, branch="main")
+    builder.commit(edit, branch="change")
+    ended = judge(builder)
+    assert (ended.code, set(ended.rules())) == (0, {"signature/gate-changed"})
+    shown = {item["location"]["path"]: item["message"] for item in ended.report["findings"]}
+    assert set(shown) == {workflow, ".github/workflows/new.yaml", "CODEOWNERS"}
+    assert "edits" in shown[workflow]
+    assert "removes" in shown["CODEOWNERS"]
+    document = signers_document(keys)
+    document["rules"].append({"id": "gate", "paths": [".github/**", "CODEOWNERS"], "signers": ["gitops-admins"]})
+    builder = RepositoryBuilder(tmp_path / "guarded")
+    builder.commit({**signers_files(keys, document), **APP, workflow: text, "CODEOWNERS": "* @ops\n"}, branch="main")
+    builder.branch("change", "main")
+    commit_signed(builder, keys.gpg["carol"], edit)
+    assert judge(builder).rules() == ["signature/path-not-authorized"]
+    builder.branch("change", "main")
+    commit_signed(builder, keys.gpg["alice"], edit)
+    ended = judge(builder)
+    assert (ended.code, ended.rules()) == (0, [])

@@ -15,6 +15,9 @@ from gitgate.finding import Rule
 SIGNERS_CHANGED = "signers-changed"
 """The rule of the lines that say how a change edits the signers."""
 
+GATE_CHANGED = "gate-changed"
+"""The rule of edits to what runs gitgate."""
+
 SIGNATURE_RULE_LIST: tuple[Rule, ...] = tuple(
     sorted((*agents.RULES, *commits.RULES, *keys.RULES, *authority.RULES, *history.RULES), key=lambda rule: rule.id)
 )

@@ -18,6 +18,27 @@ RULES: tuple[Rule, ...] = (
         references=("https://git-scm.com/docs/git-replace", _SOURCE_TRACK),
     ),
     Rule(
+        id="signature/gate-changed",
+        title="A change of what runs the gate",
+        severity=Severity.WARNING,
+        what=(
+            "The change edits a workflow, an action, a CI or hook configuration, or CODEOWNERS, and no rule of "
+            "`.gitgate/signers.yaml` says who may."
+        ),
+        why=(
+            "On `pull_request` the platform runs the workflow of the change: it can leave gitgate out, ignore its exit "
+            "code, or let another job of the same name succeed."
+        ),
+        remedy=(
+            "Read the edit. Give `.github/**` a rule in `.gitgate/signers.yaml`, and require the workflow from outside "
+            "the change."
+        ),
+        references=(
+            "https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows",
+            "https://docs.github.com/articles/about-code-owners",
+        ),
+    ),
+    Rule(
         id="signature/policy-change-unauthorized",
         title="An edit of the rulebook without its administrators",
         severity=Severity.ERROR,

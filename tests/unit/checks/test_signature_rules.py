@@ -13,7 +13,7 @@ from gitgate.signature.verdict import ACCEPTING, UNDETERMINED, Code
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*\Z")
 _REFERENCE = re.compile(r"https://[a-z0-9.-]+\.[a-z]{2,}/[\w./#%~()-]*\Z")
-OWN = frozenset({"signers-changed", *(f"agent-will-refuse-{method}" for method in Method)})
+OWN = frozenset({"gate-changed", "signers-changed", *(f"agent-will-refuse-{method}" for method in Method)})
 """Rules of the check that are no codes of a verdict."""
 
 every_rule = pytest.mark.parametrize("rule", SIGNATURE_RULE_LIST, ids=[rule.id for rule in SIGNATURE_RULE_LIST])
