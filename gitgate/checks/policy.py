@@ -7,6 +7,7 @@ reported as such; what it removes still judges this change.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -16,6 +17,7 @@ from gitgate.finding import Rule
 from gitgate.proposal import Proposal
 from gitgate.settings import Settings
 
+_CRD_GROUP = "apiextensions.k8s.io"
 _GROUP = "admissionregistration.k8s.io"
 _DIRECTORY = ".gitgate/policies/"
 
@@ -44,4 +46,28 @@ def _may_have_policies(proposal: Proposal, settings: Settings) -> bool:
         bool(settings.policy.sets)
         or any(path.startswith(_DIRECTORY) for rulebook in rulebooks for path in rulebook)
         or any(resource.id.group == _GROUP for snapshot in snapshots for resource in snapshot.resources)
+        or defines_rules(proposal)
     )
+
+
+def defines_rules(proposal: Proposal) -> bool:
+    """Does a definition in one of the trees have CEL rules?"""
+    return any(
+        _mentions_rules(resource.data)
+        for snapshot in (proposal.before, proposal.after)
+        for resource in snapshot.resources
+        if resource.id.group == _CRD_GROUP
+    )
+
+
+def _mentions_rules(data: object) -> bool:
+    pending = [data]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, Mapping):
+            if "x-kubernetes-validations" in part:
+                return True
+            pending.extend(part.values())
+        elif isinstance(part, list):
+            pending.extend(part)
+    return False

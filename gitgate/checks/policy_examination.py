@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from gitgate.checks.base import Examination
+from gitgate.checks.custom_resources import CRD_KIND, judge_custom_resources
+from gitgate.checks.policy import defines_rules
 from gitgate.checks.policy_rules import POLICY_RULES
 from gitgate.finding import Finding, Severity, stable_field
 from gitgate.location import FieldPath, Location
@@ -22,13 +24,12 @@ from gitgate.schema.scope import is_cluster_scoped
 from gitgate.settings import Settings
 
 _SEVERITIES = {Action.DENY: Severity.ERROR, Action.WARN: Severity.WARNING, Action.AUDIT: Severity.NOTE}
-_CRD_KIND = ("apiextensions.k8s.io", "CustomResourceDefinition")
 
 
 def examine_policies(proposal: Proposal, settings: Settings) -> Examination:
     """Judge both trees; see `Check.examine`."""
     rulebooks = _rulebooks(proposal, settings)
-    if not any(rulebook.present for rulebook in rulebooks):
+    if not any(rulebook.present for rulebook in rulebooks) and not defines_rules(proposal):
         return Examination(judged=MappingProxyType({"policies": 0}))
     with Engine() as engine:
         return _examine(proposal, settings, rulebooks, engine)
@@ -103,7 +104,7 @@ def _edited_problems(files: PolicyFiles, proposal: Proposal) -> PolicyFiles:
 
 def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebook], engine: Engine) -> Examination:
     after, before = proposal.after.resources, proposal.before.resources
-    definitions = [item for item in (*before, *after) if (item.id.group, item.id.kind) == _CRD_KIND]
+    definitions = [item for item in (*before, *after) if (item.id.group, item.id.kind) == CRD_KIND]
     requests = plan_requests(before, after, Kinds(is_cluster_scoped, definitions))
     user = User(settings.policy.user, settings.policy.groups)
     findings: list[Finding] = [*_changes(proposal, settings)]
@@ -130,10 +131,16 @@ def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebo
             if answer.code is not Code.LIMIT and (not answer.request.edited or is_asked_of_edits(answer))
         )
         absent |= new.absent
+    custom = judge_custom_resources(before, after, requests, settings, engine)
+    findings += custom.findings
+    baseline += custom.baseline
     return Examination(
         findings=tuple(findings),
         baseline=tuple(baseline),
-        judged=MappingProxyType({"policies": count, "requests": len(requests.proposed)}),
+        judged=MappingProxyType(
+            {"policies": count, "requests": len(requests.proposed)}
+            | ({"custom resources": custom.objects} if custom.objects else {})
+        ),
         notes=tuple(_notes(absent)),
     )
 

@@ -25,7 +25,7 @@ from gitgate.proposal import Problem, Proposal, Snapshot
 from gitgate.report import CheckStatus
 from gitgate.resource import Resource
 from gitgate.schema.catalog import KindSchema, SchemaCatalog
-from gitgate.schema.definition import definition_violations
+from gitgate.schema.definition import definition_violations, read_definition
 from gitgate.schema.imports import load_schema_directory
 from gitgate.schema.lifecycle import Lifecycle, lifecycle_of
 from gitgate.schema.validation import violations
@@ -338,11 +338,18 @@ def _rulebook_findings(proposal: Proposal, settings: Settings) -> Iterator[Findi
 
 
 def _notes(snapshot: Snapshot, judges: list[_Judge]) -> Iterator[str]:
-    """What was left unsaid about objects that were judged."""
+    """What was left unsaid about objects that were judged; rules of definitions in the tree are the policy check's."""
+    defined = {
+        (version.group, version.version, version.kind)
+        for resource in snapshot.resources
+        if resource.id.kind == "CustomResourceDefinition"
+        for version in read_definition(resource.data).versions
+    }
     kinds = Counter(
         resource.id.kind
         for resource in snapshot.resources
         if (schema := judges[0].proposed.find(resource.id.group, resource.id.version, resource.id.kind)) is not None
+        and (resource.id.group, resource.id.version, resource.id.kind) not in defined
         and schema.rules
     )
     if kinds:

@@ -48,6 +48,9 @@ class Source:
         annotations: Value expressions of auditAnnotations.
         typed: Are the names of a known type, so that a validation must be known to be a bool? False for what Kubernetes
             would check against a schema that is not at hand.
+        shapes: Schemas of names; what does not fit them is a problem, and text with a format becomes a time or bytes.
+        optional: Names that stand for an optional value, handed over as a list of nothing or of one value.
+        kinds: What may stand behind the names, as a word for it and schemas by name; what does not fit is a doubt.
     """
 
     names: tuple[str, ...]
@@ -56,6 +59,9 @@ class Source:
     validations: tuple[tuple[str, str | None], ...] = ()
     annotations: tuple[str, ...] = ()
     typed: bool = True
+    shapes: Mapping[str, Any] = field(default_factory=dict)
+    optional: tuple[str, ...] = ()
+    kinds: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,22 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """An expression that cannot be right for a kind that it may meet; the API server warns of it.
+
+    Attributes:
+        kind: Which, in the words of `Source.kinds`; for the others see `CompileProblem`.
+    """
+
+    kind: str
+    part: str
+    index: int
+    message: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """A compiled source.
 
@@ -96,6 +118,7 @@ class Program:
         uses: The names that it refers to.
         requirements: What not every Kubernetes version has.
         limit: How it killed the worker while it was compiled; None when it did not.
+        doubts: What does not fit the kinds that it may meet.
     """
 
     number: int
@@ -103,6 +126,7 @@ class Program:
     uses: frozenset[str] = frozenset()
     requirements: tuple[Requirement, ...] = ()
     limit: str | None = None
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def runnable(self) -> bool:
@@ -212,13 +236,15 @@ class Engine:
             "validations": source.validations,
             "annotations": source.annotations,
             "boolean": ["bool"] if source.typed else ["bool", "dyn"],
+            "shapes": source.shapes,
+            "optional": source.optional,
         }
         self._sources.append(document)
         if any("\0" in text or _has_surrogate(text) for text in _texts(source)):
             return Program(number, limit="an expression contains a character that no YAML file can hold")
         worker = self._running()
         try:
-            answer = worker.load(document)
+            answer = worker.load({**document, "kinds": source.kinds})
         except ToolError:
             limit = self._ended()
             self._banned[number] = limit
@@ -228,6 +254,7 @@ class Engine:
             tuple(CompileProblem(*problem) for problem in answer["problems"]),
             frozenset(answer["uses"]),
             tuple(Requirement(*since) for since in answer["since"]),
+            doubts=tuple(Doubt(*doubt) for doubt in answer["doubts"]),
         )
 
     def evaluate(self, items: Iterable[Item]) -> Iterator[tuple[Outcome, ...]]:

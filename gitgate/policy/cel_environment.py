@@ -21,6 +21,7 @@ from cel_expr_python import cel
 from gitgate.policy.cel_library import FUNCTIONS, INTERNAL, STANDARD_STRING, TIMES, Function, Type, introduced
 from gitgate.policy.cel_literals import literal_errors
 from gitgate.policy.checked_expression import CheckedExpression, Node
+from gitgate.policy.field_types import Shape, read_fields
 
 _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): ([^\n]*)")
 _EXTENSIONS = [
@@ -30,12 +31,14 @@ _EXTENSIONS = [
     {"name": "two-var-comprehensions"},
 ]
 _NUMBERS = (cel.Type.INT, cel.Type.UINT, cel.Type.DOUBLE)
-_PLAIN = (cel.Type.BOOL, cel.Type.STRING, cel.Type.DYN, cel.Type.DURATION, cel.Type.TIMESTAMP)
+_PLAIN = (cel.Type.BOOL, cel.Type.STRING, cel.Type.BYTES, cel.Type.DYN, cel.Type.DURATION, cel.Type.TIMESTAMP)
 _STANDARD = {kind.name().lower(): kind for kind in (*_NUMBERS, *_PLAIN)}
 _OPAQUE = cel.Type.Map(cel.Type.DYN, cel.Type.DYN)
 _TIMES = {b"\x28\x02": "timestamp", b"\x28\x03": "duration"}
 """Types, as checked expressions encode them."""
 _MAP_INSERT = "cel.@mapInsert"
+_ZERO = b"\x18\x00"
+"""The number 0, as checked expressions encode it."""
 LONGEST_EXPRESSION = 100_000
 """Characters."""
 
@@ -78,10 +81,14 @@ class Variable:
 class Environment:
     """Compiles expressions over some names, and the variables that a policy declares one after the other."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], shapes: Mapping[str, Shape], optional: Sequence[str]) -> None:
         self._names = dict.fromkeys(names, cel.Type.DYN)
+        self._shapes = dict(shapes)
+        self._optional = frozenset(optional)
         self._variables: dict[str, Variable] = {}
         self.used: set[str] = set()
+        self.checked: list[tuple[str, CheckedExpression]] = []
+        """Every expression that is valid, in the order in which they came."""
 
     def declare(self, name: str, text: str) -> tuple[str, str] | None:
         """Declare a variable; later expressions may use it as `variables.NAME`.
@@ -94,6 +101,9 @@ class Environment:
         """
         checked, kind, since, uses = self._check(text)
         self._variables[name] = Variable(name, checked, kind, since, uses)
+        self.checked.append((text, checked))
+        # What a variable gives is converted already.
+        self._shapes[f"variables.{name}"] = replace(read_fields(checked, self._shapes).shape, text=False)
         return since
 
     def compile(self, text: str) -> Compiled:
@@ -103,12 +113,17 @@ class Environment:
             CompileError: It is not valid.
         """
         checked, kind, since, uses = self._check(text)
-        bound = _Rewriter(self._variables).bind(checked, uses)
+        bound = _Rewriter(self._variables, self._optional).bind(checked, uses)
         try:
             program = _runner().deserialize(bound.encode())
         except RuntimeError as error:
             raise CompileError(f"the CEL engine cannot run it: {_first_line(error)}") from error
-        return Compiled(program, kind.name().lower(), since)
+        self.checked.append((text, checked))
+        name = kind.name().lower()
+        if name == "dyn":
+            known = read_fields(checked, self._shapes).shape.kind if self._shapes else name
+            name = known if known not in {"unknown", "object"} else name
+        return Compiled(program, name, since)
 
     def _check(self, text: str) -> tuple[CheckedExpression, Any, tuple[str, str] | None, frozenset[str]]:
         if len(text) > LONGEST_EXPRESSION or "\0" in text or not text.strip():
@@ -122,8 +137,14 @@ class Environment:
         except (RuntimeError, UnicodeError, RecursionError) as error:
             raise _compile_error(error) from error
         for message, node in literal_errors(checked, _accepts):
-            line, column = _place(text, checked.positions.get(node, 0))
+            line, column = place_of(text, checked.positions.get(node, 0))
             raise CompileError(message, line, column)
+        if self._shapes:
+            reading = read_fields(checked, self._shapes)
+            for message, node in reading.problems:
+                line, column = place_of(text, checked.positions.get(node, 0))
+                raise CompileError(message, line, column)
+            checked.conversions = reading.conversions
         self.used.update(name for name, _ in checked.references.values() if name in self._names)
         uses = frozenset(
             name.removeprefix("variables.") for name, _ in checked.references.values() if name.startswith("variables.")
@@ -139,8 +160,9 @@ class Environment:
 class _Rewriter:
     """Puts a checked expression in terms that the engine can run."""
 
-    def __init__(self, variables: Mapping[str, Variable]) -> None:
+    def __init__(self, variables: Mapping[str, Variable], optional: frozenset[str]) -> None:
         self._variables = variables
+        self._optional_names = optional
         self._ids = count(1)
 
     def bind(self, checked: CheckedExpression, uses: frozenset[str]) -> CheckedExpression:
@@ -178,6 +200,18 @@ class _Rewriter:
         )
 
     def _copy(self, node: Node, source: CheckedExpression, result: CheckedExpression) -> Node:
+        copy = self._copy_plain(node, source, result)
+        if node.kind == "identifier" and source.references.get(node.id, ("",))[0] in self._optional_names:
+            # It is held as a list of nothing or of one value: no optional can be handed over.
+            first = Node(next(self._ids), "constant", literal=_ZERO)
+            copy = self._call("_[?_]", [copy, first])
+        conversion = source.conversions.get(node.id)
+        if conversion is None:
+            return copy
+        result.types.pop(copy.id, None)
+        return self._call("gitgateBytes" if conversion == "bytes" else conversion, [copy])
+
+    def _copy_plain(self, node: Node, source: CheckedExpression, result: CheckedExpression) -> Node:
         number = next(self._ids)
         name, overloads = source.references.get(node.id, ("", ()))
         if node.id in source.types:
@@ -461,7 +495,8 @@ def _compile_error(error: Exception) -> CompileError:
     return CompileError(match[3].replace(" (in container '')", ""), int(match[1]), int(match[2]))
 
 
-def _place(text: str, offset: int) -> tuple[int, int]:
+def place_of(text: str, offset: int) -> tuple[int, int]:
+    """Line and column of a character, both from 1."""
     before = text[:offset]
     return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
 

@@ -181,6 +181,10 @@ INTERNAL: tuple[Function, ...] = (
     Function(
         "gitgateMapInsert", (("map", DYN, DYN), ("map", DYN, DYN)), ("map", DYN, DYN), lists.map_merge, member=False
     ),
+    *(
+        Function("gitgateBytes", ((kind,),), ("bytes",), formats.base64_bytes, member=False)
+        for kind in ("string", "bytes")
+    ),
     Function("gitgateFormat", (STRING,), ("map", DYN, DYN), formats.named, member=False),
     Function("gitgateValidate", (("map", DYN, DYN), STRING), STRINGS, formats.validate, member=False),
 )

@@ -15,7 +15,8 @@ import signal
 import sys
 from typing import Any
 
-from gitgate.policy.cel_environment import CompileError, Environment, is_true, result_value
+from gitgate.policy.cel_environment import CompileError, Environment, is_true, place_of, result_value
+from gitgate.policy.field_types import Shape, read_fields, shape_of
 
 MEMORY_LIMIT = 1 << 30
 """Bytes of address space."""
@@ -84,13 +85,18 @@ class _Worker:
             yield _resident_kibibytes()
 
     def _compile(self, source: dict[str, Any]) -> dict[str, Any]:
-        environment = Environment(source["names"])
+        shapes = {name: shape_of(schema) for name, schema in source.get("shapes", {}).items()}
+        optional = source.get("optional", ())
+        shapes |= {name: Shape("optional", shapes[name]) for name in optional if name in shapes}
+        environment = Environment(source["names"], shapes, optional)
+        parts: list[tuple[str, int]] = []
         problems: list[list[Any]] = []
         sinces: list[list[Any]] = []
 
         def attempt(part: str, index: int, text: str, kinds: list[str]) -> Any:
             try:
                 compiled = environment.compile(text)
+                parts.append((part, index))
                 if kinds and compiled.kind not in kinds:
                     # Source: k8s.io/apiserver/pkg/admission/plugin/cel/compile.go, CompileCELExpression
                     raise CompileError(f"must evaluate to {' or '.join(kinds)} but gives {compiled.kind}")  # noqa: TRY301
@@ -107,6 +113,7 @@ class _Worker:
             except CompileError as error:
                 problems.append(["variables", index, str(error), error.line, error.column])
             else:
+                parts.append(("variables", index))
                 if since is not None:
                     sinces.append(["variables", index, *since])
         boolean = source["boolean"]
@@ -124,7 +131,25 @@ class _Worker:
                 for index, text in enumerate(source["annotations"])
             ],
         )
-        return {"problems": problems, "since": sinces, "uses": sorted(environment.used)}
+        return {
+            "problems": problems,
+            "since": sinces,
+            "uses": sorted(environment.used),
+            "doubts": list(_doubts(source, environment, parts)),
+        }
+
+
+def _doubts(source: dict[str, Any], environment: Environment, parts: list[tuple[str, int]]) -> Any:
+    """What does not fit the schemas of the kinds that a policy means; see `cel.Doubt`."""
+    variables = [name for name, _ in source["variables"]]
+    for label, schemas in source.get("kinds", ()):
+        shapes = {name: shape_of(schema) for name, schema in schemas.items()}
+        for (part, index), (text, checked) in zip(parts, environment.checked, strict=False):
+            reading = read_fields(checked, shapes)
+            if part == "variables":
+                shapes[f"variables.{variables[index]}"] = reading.shape
+            for message, node in reading.problems:
+                yield [label, part, index, message, *place_of(text, checked.positions.get(node, 0))]
 
 
 class _Program:

@@ -73,12 +73,14 @@ class CheckedExpression:
         references: What a node was resolved to: a variable's name, or overload ids of a function, by node id.
         types: The type of a node, encoded; by node id.
         positions: Offset in characters of a node, by node id.
+        conversions: What the text that a node gives stands for, `timestamp`, `duration` or `bytes`; by node id.
     """
 
     root: Node
     references: dict[int, tuple[str, tuple[str, ...]]]
     types: dict[int, bytes]
     positions: dict[int, int]
+    conversions: dict[int, str] = field(default_factory=dict)
 
     @staticmethod
     def decode(data: bytes) -> CheckedExpression:  # noqa: C901 - one branch for each field

@@ -8,6 +8,9 @@ from types import MappingProxyType
 from gitgate.finding import Rule, Severity
 
 _REFERENCE = "https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/"
+_CRD_RULES = (
+    "https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation-rules"
+)
 _CEL = "https://kubernetes.io/docs/reference/using-api/cel/"
 
 POLICY_RULE_LIST: tuple[Rule, ...] = (
@@ -37,6 +40,26 @@ POLICY_RULE_LIST: tuple[Rule, ...] = (
         why="The API server refuses such a policy, and gitgate cannot run it, so nothing is enforced.",
         remedy="Correct the expression at the line and column given, counted inside the expression.",
         references=(_CEL,),
+    ),
+    Rule(
+        id="policy/crd-rule",
+        title="A custom resource against a rule of its definition",
+        severity=Severity.ERROR,
+        what="A custom resource breaks a CEL rule (`x-kubernetes-validations`) of its CustomResourceDefinition. An "
+        "edited object is judged as the update it is: rules about `oldSelf` compare it with the base.",
+        why="The API server refuses the object, and the agent's sync fails after the merge.",
+        remedy="Change the field as the rule's message says, or the rule in the definition.",
+        references=(_CRD_RULES,),
+    ),
+    Rule(
+        id="policy/crd-rule-invalid",
+        title="A rule of a definition that cannot be evaluated",
+        severity=Severity.ERROR,
+        what="A CEL rule of a CustomResourceDefinition does not compile: the expression is wrong, reads a field that "
+        "the schema does not declare, or compares with an old value where there can be none.",
+        why="The API server refuses the definition, and gitgate cannot judge objects by the rule.",
+        remedy="Correct the rule; line and column given in the message count inside the expression.",
+        references=(_CRD_RULES,),
     ),
     Rule(
         id="policy/denied",

@@ -108,3 +108,12 @@ def named(name: str) -> Opaque:
 def validate(value: Any, text: str) -> list[str]:
     """`format.validate(string)`: what is wrong, nothing where all is well."""
     return FORMATS[content(value, "format")[0]](text)
+
+
+def base64_bytes(value: str | bytes) -> bytes:
+    """What a field with the format `byte` stands for.
+
+    Raises:
+        ValueError: It is no base64.
+    """
+    return base64.b64decode(value, validate=True) if isinstance(value, str) else bytes(value)
