@@ -77,6 +77,55 @@ EDITS = (
     ),
 )
 
+TIDY_BRANCH = "tidy-up"
+GUARD = {
+    "settings.yaml": "version: 1\npolicy: {sets: [gitops]}\n",
+    "policies/databases.yaml": """\
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata:
+  name: databases
+spec:
+  matchConstraints:
+    resourceRules:
+      - apiGroups: [platform.example.com]
+        apiVersions: ["*"]
+        operations: [UPDATE]
+        resources: [databases]
+  validations:
+    - message: a database keeps its engine
+      expression: object.spec.engine == oldObject.spec.engine
+    - message: the storage of a database does not shrink
+      expression: >-
+        !quantity(object.spec.storage).isLessThan(quantity(oldObject.spec.storage))
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: databases
+spec:
+  policyName: databases
+  validationActions: [Deny]
+""",
+}
+TIDY = (
+    (
+        "platform/orders-database.yaml",
+        "  engine: postgres\n  replicas: 2\n  storage: 20Gi\n",
+        "  engine: mysql\n  replicas: 2\n  storage: 10Gi\n",
+    ),
+    (
+        "platform/namespaces.yaml",
+        "---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop-staging\n",
+        "",
+    ),
+)
+DENIALS = (
+    "databases denies the UPDATE: a database keeps its engine",
+    "databases denies the UPDATE: the storage of a database does not shrink",
+    "gitops-namespace-deletion denies the DELETE",
+)
+
 
 class DemoError(Exception):
     """The demo did not show what it should."""
@@ -93,7 +142,8 @@ def main() -> int:
         )
         _show("git", "diff", "--stat", f"main...{BRANCH}")
         _say("Should that be merged? gitgate works out the merge, renders it, and judges what the change brings:")
-        _judge(REJECTED, frozenset(edit.rule for edit in EDITS))
+        # A kind that is not served any more is also nothing that the agent could apply.
+        _judge(REJECTED, frozenset(edit.rule for edit in EDITS) | {"reconcile/blocked"})
         _say(
             """
             Five mistakes, each with its file, line and fix; the misspelt field counts in both environments. The wrong
@@ -105,6 +155,7 @@ def main() -> int:
         _commit("Repair what gitgate found", [(edit.path, edit.mistake, edit.repair) for edit in EDITS])
         _say("The author repairs them in another commit. Again:")
         _judge(ACCEPTED, frozenset())
+        _guard()
         _sign()
         _say(
             f"""
@@ -116,6 +167,33 @@ def main() -> int:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _guard() -> None:
+    """Let policies judge on main, and show an update, a transition and a deletion that they deny."""
+    _say(
+        """
+        Valid is not all. From here on main has policies of its own, in the form that the cluster enforces too: a
+        database neither shrinks nor changes its engine, and, from gitgate's set gitops, no namespace is deleted by the
+        way. Somebody tidies up:
+        """
+    )
+    _git("checkout", "--quiet", "main")
+    for name, text in GUARD.items():
+        place = REPOSITORY / ".gitgate" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="utf-8")
+    _git("add", "--all")
+    _git("commit", "--quiet", "--message", "Guard databases and namespaces")
+    _git("checkout", "--quiet", "-b", TIDY_BRANCH)
+    _commit("Tidy up", TIDY)
+    _show("git", "diff", "--unified=0", f"main...{TIDY_BRANCH}")
+    _show("gitgate", "check", "--base", "main", "--head", TIDY_BRANCH, expected=REJECTED)
+    report = _run([str(_gitgate()), "check", "--base", "main", "--head", TIDY_BRANCH, "--output", "json"], capture=True)
+    said = [item["message"] for item in json.loads(report.stdout)["findings"] if item["rule"] == "policy/denied"]
+    for words in DENIALS:
+        if not any(words in message for message in said):
+            raise DemoError(f"nothing was found about: {words}")
 
 
 def _sign() -> None:
@@ -137,8 +215,9 @@ def _sign() -> None:
             address = f"{name}@example.com"
             _run([str(_gitgate()), "signer", "add", name, "--email", address, "--key", f"{key}.pub"], capture=True)
         signers = REPOSITORY / ".gitgate" / "signers.yaml"
-        with signers.open("a", encoding="utf-8") as file:
-            file.write('rules:\n  - {id: production, paths: ["overlays/production/**"], signers: [alice]}\n')
+        production = '  - {id: production, paths: ["overlays/production/**"], signers: [alice]}\n'
+        text = signers.read_text(encoding="utf-8")
+        signers.write_text(text.replace("rules:\n", f"rules:\n{production}", 1), encoding="utf-8")
         _git("add", "--all")
         _git("commit", "--quiet", "--message", "Say whose signatures count")
         for who, code, text in (

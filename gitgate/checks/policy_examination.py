@@ -238,6 +238,8 @@ def _answered(answer: Answer, rulebook: _Rulebook) -> Finding:
         field=() if deleted else _place(answer),
         origin=resource.origin,
         location=Location(resource.origin.path) if deleted else None,
+        # The change's own words are no advice.
+        fix=None if rulebook.proposed or answer.code is not Code.DENIED else answer.policy.remedy or None,
         # Not the field: it is a guess, and another one when the object has other fields.
         stable_field=stable_field(resource.data, request.field) or "object",
         discriminator=repr(

@@ -116,6 +116,14 @@ class Policy:
     defects: tuple[Defect, ...] = ()
 
     @property
+    def remedy(self) -> str:
+        """What its annotation `gitgate.dev/fix` tells whoever it denies; empty without one."""
+        metadata = self.resource.data.get("metadata")
+        annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
+        text = annotations.get("gitgate.dev/fix") if isinstance(annotations, Mapping) else None
+        return " ".join(text.split()) if isinstance(text, str) else ""
+
+    @property
     def source(self) -> Source:
         """Its expressions, for the CEL engine."""
         return Source(

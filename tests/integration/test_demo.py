@@ -55,3 +55,12 @@ def test_the_example_has_one_warning_and_no_error() -> None:
     ended = gitgate("validate", "--output", "json", "examples/shop", cwd=ROOT)
     assert ended.code == 0
     assert ended.rules() == ["schema/deprecated-kind"]
+
+
+def test_it_shows_an_update_a_transition_and_a_deletion_that_policies_deny(tmp_path: Path) -> None:
+    done = demo(tmp_path / "shop")
+    assert done.returncode == 0, done.stderr
+    shown = " ".join(done.stdout.split("$ gitgate check --base main --head tidy-up")[1].split("exit code")[0].split())
+    assert "policy databases denies the UPDATE: a database keeps its engine" in shown
+    assert "policy databases denies the UPDATE: the storage of a database does not shrink" in shown
+    assert "policy gitops-namespace-deletion denies the DELETE" in shown

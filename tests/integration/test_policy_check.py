@@ -82,6 +82,14 @@ def test_an_update_is_denied_at_the_field(repository) -> None:
     assert "guard denies the UPDATE" in finding["message"]
 
 
+def test_a_denial_says_what_the_policy_of_the_base_advises(repository) -> None:
+    advice = "  annotations: {gitgate.dev/fix: Ask for fewer.}\n"
+    shop(repository, policy().replace("spec:\n", advice + "spec:\n", 1))
+    repository.commit({"apps/web.yaml": deployment(replicas=9)}, branch="change")
+    (finding,) = judge(repository).report["findings"]
+    assert finding["fix"] == "Ask for fewer."
+
+
 def test_what_the_policy_allows_is_accepted(repository) -> None:
     shop(repository).commit({"apps/web.yaml": deployment(replicas=5)}, branch="change")
     ended = judge(repository)
