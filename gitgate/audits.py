@@ -23,6 +23,7 @@ from gitgate.errors import RepositoryError, UsageError
 from gitgate.git import Repository
 from gitgate.report import Verdict
 from gitgate.reporters.encode import log_safe
+from gitgate.reporters.summary import counted
 from gitgate.signature.clock import FUTURE_TOLERANCE, current_time
 from gitgate.signature.dsse import LARGEST_ENVELOPE, Envelope, EnvelopeError, read_envelope, read_json
 from gitgate.signature.packets import Certificate, PacketError, read_certificate
@@ -129,7 +130,7 @@ def render_audit(result: Audit) -> str:
         lines.append(f"gitgate {run['command']} {name} at {result.predicate['timeVerified']}")
         lines.append(f"  attested by {result.attester} with the {key}")
         lines += [f"  {each} {facts[each]}" for each in ("base", "head", "tree")]
-        lines.append(f"  {facts['commitsSeen']} commits, signers version {facts['signers']['version']}")
+        lines.append(f"  {counted(facts['commitsSeen'], 'commit')}, signers version {facts['signers']['version']}")
         if run["checks"]:
             lines.append(f"  taken from the attestation: {', '.join(sorted(set(run['checks']) - {'signature'}))}")
     lines += [f"  {problem}" for problem in result.problems]
