@@ -298,7 +298,7 @@ def _call_problems(one: _Prepared) -> Iterator[Problem]:
 
 
 def _random_problem(one: _Prepared, templates: Sequence[str]) -> Problem:
-    paths = {one.chart.source(name)[0] for name in templates}
+    paths = {one.chart.source(name) for name in templates}
     suspects = [call for call in one.calls if call.function in RANDOM | CLOCK]
     # A helper in another file may be what differs, so any suspect is better than none.
     suspects.sort(key=lambda call: _place_of_call(one, call).path not in paths)

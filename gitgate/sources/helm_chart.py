@@ -42,13 +42,14 @@ class ChartPart:
 
     Attributes:
         name: What it is called.
-        directory: Its place in the tree; where it is packed, the archive's.
+        place: Where it lies below the private copy, with a slash at the end; where it is packed, the archive in the
+            tree.
         packed: Is it inside an archive?
         parts: Charts inside, by their name and by every alias that this one gives them.
     """
 
     name: str
-    directory: str
+    place: str
     packed: bool
     parts: Mapping[str, ChartPart]
 
@@ -81,8 +82,8 @@ class LoadedChart:
     size: int = 0
     _by_place: dict[str, str] = field(default_factory=dict)
 
-    def source(self, printed: str) -> tuple[str, str | None]:
-        """The file behind a name that Helm prints: its path in the tree, and in the copy unless it was packed.
+    def source(self, printed: str) -> str:
+        """The file of the tree behind a name that Helm prints; `Chart.yaml` for a name that leads nowhere.
 
         Source: helm.sh/helm, pkg/chart/chart.go, `ChartFullPath`: charts inside go by their name or alias.
         """
@@ -95,10 +96,10 @@ class LoadedChart:
                 break
             part, rest = inner, below
         if part is None:
-            return f"{self.directory}/{CHART_FILE}".lstrip("/"), None
+            return f"{self.directory}/{CHART_FILE}".lstrip("/")
         if part.packed:
-            return part.directory, None
-        return f"{part.directory}/{rest}".lstrip("/"), rest
+            return part.place
+        return self.places.get(f"{part.place}{rest}", f"{self.directory}/{CHART_FILE}".lstrip("/"))
 
     def read_files(self, *, crds: bool) -> tuple[str, ...]:
         """Files of the tree that Helm itself makes something of; what templates may read beside them is left out.
@@ -124,7 +125,7 @@ class LoadedChart:
             return None, 1
         printed, _, _ = found[0].partition(":")
         line = found[1] or "1"
-        return self.source(printed.rstrip(")"))[0], int(line) if len(line) < 7 else 1
+        return self.source(printed.rstrip(")")), int(line) if len(line) < 7 else 1
 
     def places_of_tree(self) -> Mapping[str, str]:
         """Path in the private copy by path in the tree."""
@@ -146,7 +147,7 @@ class ChartLoader:
         chart = LoadedChart(directory)
         self._copy(chart, directory, "", 0)
         if not chart.problems:
-            chart.part = self._inspect(chart, directory, "")
+            chart.part = self._inspect(chart, "")
         return chart
 
     def _copy(self, chart: LoadedChart, directory: str, target: str, depth: int) -> None:
@@ -199,7 +200,7 @@ class ChartLoader:
                 return
             yield self._paths[index]
 
-    def _inspect(self, chart: LoadedChart, directory: str, prefix: str) -> ChartPart | None:
+    def _inspect(self, chart: LoadedChart, prefix: str) -> ChartPart | None:
         """Look at a chart whose files were taken over: name, dependencies, the charts inside."""
         chart_file = f"{prefix}{CHART_FILE}"
         if chart_file not in chart.files:
@@ -215,7 +216,7 @@ class ChartLoader:
         if not prefix:
             chart.library = value.get("type") == "library"
         self._note_texts(chart, prefix)
-        inside = dict(self._inside(chart, directory, prefix))
+        inside = dict(self._inside(chart, prefix))
         dependencies = list(_dependencies(chart, prefix, document))
         if not prefix:
             for dependency in dependencies:
@@ -225,7 +226,7 @@ class ChartLoader:
         for dependency in dependencies:
             if dependency.alias and dependency.name in inside:
                 parts[dependency.alias] = inside[dependency.name]
-        return ChartPart(name, directory, packed=False, parts=parts)
+        return ChartPart(name, prefix, packed=False, parts=parts)
 
     def _note_texts(self, chart: LoadedChart, prefix: str) -> None:
         for path in [path for path in chart.files if path.startswith(prefix)]:
@@ -237,7 +238,7 @@ class ChartLoader:
             elif below == SCHEMA_FILE and leads_out(chart.files[path]):
                 chart.remote_schema = chart.remote_schema or chart.places[path]
 
-    def _inside(self, chart: LoadedChart, directory: str, prefix: str) -> Iterator[tuple[str, ChartPart]]:
+    def _inside(self, chart: LoadedChart, prefix: str) -> Iterator[tuple[str, ChartPart]]:
         """The charts in `charts/`. Source: helm.sh/helm, pkg/chart/loader/load.go, `LoadFiles`."""
         start = f"{prefix}{_CHARTS}"
         names = sorted({path.removeprefix(start).partition("/")[0] for path in chart.files if path.startswith(start)})
@@ -249,8 +250,7 @@ class ChartLoader:
                 if name.endswith(".tgz"):
                     yield from self._packed(chart, path)
                 continue
-            place = chart.places.get(f"{path}/{CHART_FILE}", f"{directory}/{_CHARTS}{name}/{CHART_FILE}")
-            part = self._inspect(chart, place.removesuffix(f"/{CHART_FILE}"), f"{path}/")
+            part = self._inspect(chart, f"{path}/")
             if part is not None:
                 yield part.name, part
 
@@ -322,7 +322,7 @@ class ChartLoader:
         prefix = f"{_CHARTS}gitgate-{len(inside)}/"
         self._copy(chart, local, prefix, 0)
         if not chart.problems:
-            part = self._inspect(chart, local, prefix)
+            part = self._inspect(chart, prefix)
             if part is not None:
                 inside[part.name] = part
 

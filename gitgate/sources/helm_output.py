@@ -49,7 +49,7 @@ def read_output(printed: bytes, chart: LoadedChart, limits: YamlLimits) -> Outpu
     resources: list[Resource] = []
     problems: list[Problem] = []
     for problem in file.problems:
-        path, _ = chart.source(find(problem.position.line))
+        path = chart.source(find(problem.position.line))
         place = Location(path, Position(1, 1), Precision.FILE)
         message = f"in what this template renders to: {problem.message}"
         problems.append(
@@ -147,11 +147,7 @@ class _TemplateLines:
 
     def origin(self, printed_name: str, document: YamlDocument) -> Origin:
         """The origin of one object of the output."""
-        chart_file = f"{self._chart.directory}/Chart.yaml".lstrip("/")
-        path, _ = self._chart.source(printed_name) if printed_name else (chart_file, None)
-        known = self._chart.places_of_tree()
-        if path not in known:
-            path = chart_file
+        path = self._chart.source(printed_name)
         line = self._line(path, document.value)
         return Origin(path, document=0, line=line, rendered_by=self._chart.directory or ".")
 
