@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gitgate.resource import Resource
 
 
-@click.group()
+@click.group(short_help="List, explain, test and replay policies.")
 def policy() -> None:
     """Work on policies: ValidatingAdmissionPolicies, before they judge."""
 

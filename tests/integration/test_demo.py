@@ -61,6 +61,7 @@ def test_it_shows_an_update_a_transition_and_a_deletion_that_policies_deny(tmp_p
     done = demo(tmp_path / "shop")
     assert done.returncode == 0, done.stderr
     shown = " ".join(done.stdout.split("$ gitgate check --base main --head tidy-up")[1].split("exit code")[0].split())
-    assert "policy databases denies the UPDATE: a database keeps its engine" in shown
+    assert "orders-database.yaml:7:11 error policy/crd-rule" in shown
+    assert "a database keeps its engine" in shown
     assert "policy databases denies the UPDATE: the storage of a database does not shrink" in shown
     assert "policy gitops-namespace-deletion denies the DELETE" in shown
