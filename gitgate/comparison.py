@@ -81,5 +81,9 @@ def _place_of(finding: Finding) -> str:
 
 
 def _place(origin: Origin) -> str:
-    """A file is one place, and so is everything that one root renders, however its files are called."""
-    return f"{origin.rendered_by}/" if origin.rendered_by is not None else origin.path
+    """A file is one place, and so is everything that one root or owner renders, however its files are called.
+
+    What an owner renders for one cluster is another place than what it renders for another one.
+    """
+    place = f"{origin.rendered_by}/" if origin.rendered_by is not None else origin.path
+    return " ".join((place, *(part for part in (origin.owner, origin.cluster) if part)))

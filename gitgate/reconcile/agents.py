@@ -161,9 +161,12 @@ def _argo_method(options: set[str]) -> ApplyMethod | None:
 
 
 def owner_of(resource: Resource, owners: Sequence[Owner]) -> Owner | None:
-    """Who applies an object: the owner with the longest path above it."""
+    """Who applies an object: the owner that rendered it, or else the one with the longest path above it."""
     if not owners:
         return None
+    if resource.origin.owner:
+        named = [owner for owner in owners if owner.name == resource.origin.owner]
+        return named[0] if named else None
     place = resource.origin.rendered_by
     directory = place if place is not None else posixpath.dirname(resource.origin.path)
     for owner in owners:

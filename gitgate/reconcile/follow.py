@@ -7,8 +7,10 @@ is not.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from gitgate.proposal import Snapshot
+from gitgate.reconcile.clusters import by_cluster
 from gitgate.reconcile.consequence import Consequence, happens_to
 from gitgate.reconcile.dangling import dangling, empty_selectors, missing_ports
 from gitgate.reconcile.definitions import invalidated
@@ -36,10 +38,19 @@ def follow(plan: Plan, before: Snapshot, after: Snapshot) -> tuple[Consequence, 
     """Everything that follows from a plan, sorted by object."""
     if not plan.changed and not plan.duplicates and not any(map(_moved, plan.objects)):
         return ()
-    scene = Scene(plan, before, after)
-    found = {consequence for look in _OF_THE_CHANGE for consequence in look(scene)}
-    found.update(_new(scene))
+    found: set[Consequence] = set()
+    sides = by_cluster(before, after)
+    for old, new in sides:
+        scene = Scene(_part(plan, old, new) if len(sides) > 1 else plan, old, new)
+        found.update(consequence for look in _OF_THE_CHANGE for consequence in look(scene))
+        found.update(_new(scene))
     return tuple(sorted(found, key=lambda item: (item.resource, item.place, item.code, item.message)))
+
+
+def _part(plan: Plan, before: Snapshot, after: Snapshot) -> Plan:
+    """What a plan says of the objects of one cluster."""
+    there = {id(resource) for side in (before, after) for resource in side.resources}
+    return replace(plan, objects=tuple(item for item in plan.objects if id(item.after or item.before) in there))
 
 
 def _moved(item: PlannedObject) -> bool:

@@ -20,6 +20,7 @@ class Kinds:
     """
 
     def __init__(self, version: str, resources: Iterable[Resource]) -> None:
+        self.version = version
         self._tables: KubernetesTables = kubernetes_tables(version)
         self._structural: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._nodes: dict[tuple[str, str], TypeNode | None] = {}

@@ -14,9 +14,10 @@ def place_of(resource: Resource) -> Place:
 
 
 def place_of_origin(resource: Resource) -> str:
-    """What was rendered, or the directory of a plain file."""
-    rendered = resource.origin.rendered_by
-    return rendered if rendered is not None else resource.origin.path.rpartition("/")[0]
+    """What was rendered, or the directory of a plain file; with owner and cluster where these are known."""
+    origin = resource.origin
+    place = origin.rendered_by if origin.rendered_by is not None else origin.path.rpartition("/")[0]
+    return " ".join((place, *(part for part in (origin.owner, origin.cluster) if part)))
 
 
 def told(place: Place) -> str:

@@ -18,6 +18,7 @@ from gitgate.proposal import Snapshot
 from gitgate.reconcile.agents import Handling, Owner, find_owners, handling, owner_of
 from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.changes import ABSENT, FieldChange, changed_fields, same
+from gitgate.reconcile.clusters import by_cluster
 from gitgate.reconcile.content import content_digest
 from gitgate.reconcile.failure import Certainty, Failure
 from gitgate.reconcile.ignored import IgnoredField, IgnoreRule, split_ignored
@@ -139,21 +140,30 @@ def make_plan(
         default: How objects are applied whose owner the repository does not have.
         live: What the cluster has; None to assume what applying the base made.
     """
-    planner = _Planner(version, default, before.resources, after.resources, LiveState.of(live))
-    objects = [planner.plan(old, new) for old, new in _pairs(before.resources, after.resources)]
+    state = LiveState.of(live)
+    kinds = Kinds(version, (*before.resources, *after.resources))
+    objects: list[PlannedObject] = []
+    not_understood: dict[str, None] = {}
+    duplicates: dict[ResourceId, tuple[Resource, ...]] = {}
+    for old_side, new_side in by_cluster(before, after):
+        planner = _Planner(kinds, default, old_side.resources, new_side.resources, state)
+        objects += [planner.plan(old, new) for old, new in _pairs(old_side.resources, new_side.resources)]
+        not_understood |= dict.fromkeys(planner.not_understood)
+        duplicates |= find_duplicates(new_side.resources)
     objects.sort(key=_order)
     return Plan(
         objects=tuple(objects),
         version=version,
-        assumptions=(*_assumptions(objects, live=live is not None), *planner.not_understood),
-        duplicates=MappingProxyType(find_duplicates(after.resources)),
+        assumptions=(*_assumptions(objects, live=live is not None), *not_understood),
+        duplicates=MappingProxyType(duplicates),
     )
 
 
 def _order(item: PlannedObject) -> tuple[str, ...]:
     resource = item.after or item.before
     origin = resource.origin if resource is not None else Origin("")
-    return (item.id.namespace, item.id.kind, item.id.name, item.id.group, origin.path, origin.rendered_by or "")
+    place = (origin.path, origin.rendered_by or "", origin.owner)
+    return (origin.cluster, item.id.namespace, item.id.kind, item.id.name, item.id.group, *place)
 
 
 def _assumptions(objects: list[PlannedObject], *, live: bool) -> tuple[str, ...]:
@@ -219,16 +229,16 @@ class _Planner:
 
     def __init__(
         self,
-        version: str,
+        kinds: Kinds,
         default: ApplyMethod,
         before: tuple[Resource, ...],
         after: tuple[Resource, ...],
         live: LiveState | None,
     ) -> None:
         self._live = live
-        self._version = version
+        self._version = kinds.version
         self._default = default
-        self._kinds = Kinds(version, (*before, *after))
+        self._kinds = kinds
         self._owners_before: tuple[Owner, ...] = find_owners(before)
         self._owners_after: tuple[Owner, ...] = find_owners(after)
         self._scaled = {target: str(one.id) for one in after if (target := scale_target(one)) is not None}

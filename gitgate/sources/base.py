@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gitgate import bundled
 from gitgate.location import Location, format_field_path
@@ -18,6 +18,9 @@ from gitgate.sources.kustomize_build import KustomizeBuilder
 from gitgate.sources.tree_files import ancestors, parent
 from gitgate.tree import Tree
 from gitgate.yaml_document import YamlProblem
+
+if TYPE_CHECKING:
+    from gitgate.sources.kustomize_render import Reached
 
 MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 """What kubectl, Argo CD and Flux read when they are given a directory."""
@@ -56,6 +59,7 @@ class Memory:
         plain_trees: Those of them with no kustomization anywhere below: an agent may read all that is below them.
         whole_files: Files of the tree that is being rendered that a kustomization takes as objects, not as patches.
         data_files: Files of that tree whose bytes a kustomization puts into a ConfigMap or Secret.
+        entry_places: Directories at which agents were taken to begin to read.
     """
 
     roots: set[str] = field(default_factory=set)
@@ -65,6 +69,7 @@ class Memory:
     plain_trees: set[str] = field(default_factory=set)
     whole_files: frozenset[str] = frozenset()
     data_files: frozenset[str] = frozenset()
+    entry_places: set[str] = field(default_factory=set)
 
     def remember_plain(self, files: Iterable[str], kustomizations: Iterable[str]) -> None:
         """Keep what was judged as it stands for the next rendering.
@@ -96,6 +101,7 @@ class SourceContext:
         progress: Told what is being done, never with untrusted text.
         resource_limit: Objects that one tree may render to.
         memory: What one rendering leaves for the next.
+        reached: What owners of the tree rendered; None before anybody looked.
     """
 
     documents: DocumentReader
@@ -106,6 +112,7 @@ class SourceContext:
     resource_limit: int = 200_000
     memory: Memory = field(default_factory=Memory)
     helm: HelmBuilder = field(default_factory=HelmBuilder)
+    reached: Reached | None = None
 
     @staticmethod
     def from_settings(settings: Settings, progress: Callable[[str], None] = lambda _: None) -> SourceContext:

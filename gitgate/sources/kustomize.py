@@ -4,44 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 from gitgate.errors import ToolError
-from gitgate.location import Location, Position, Precision
+from gitgate.location import Location, Precision
 from gitgate.path_glob import matches_any
-from gitgate.process import end_running
 from gitgate.proposal import Coverage, Problem
-from gitgate.resource import Resource
 from gitgate.settings import SourceType
 from gitgate.sources.base import Rendering, SourceContext, yaml_problem
 from gitgate.sources.checkout import is_pointer, pointer_problem
 from gitgate.sources.documents import DocumentReader
 from gitgate.sources.kustomization import ReferenceKind
-from gitgate.sources.kustomize_build import BuildInput, Built, KustomizeBuilder
+from gitgate.sources.kustomize_build import KustomizeBuilder
 from gitgate.sources.kustomize_graph import HARMLESS, Closure, KustomizeGraph, Node
-from gitgate.sources.kustomize_origin import OriginFinder, without_origin
-from gitgate.sources.objects import Locate, duplicate_problems, read_objects
+from gitgate.sources.kustomize_render import KustomizeRenderer, Reached, Rendered, in_parallel
 from gitgate.sources.tree_files import inside
 from gitgate.tree import Tree
-from gitgate.yaml_document import read_yaml
 
 _PARALLEL_BUILDS = 4
 _READ_AS_YAML = (ReferenceKind.RESOURCE, ReferenceKind.FILE, ReferenceKind.COMPONENT, ReferenceKind.PLUGIN)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rendered:
-    """What one root came to.
-
-    Attributes:
-        encrypted: Files whose objects SOPS encrypted.
-    """
-
-    resources: tuple[Resource, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    encrypted: frozenset[str] = frozenset()
-    failed: bool = False
 
 
 class KustomizeSource:
@@ -51,26 +33,34 @@ class KustomizeSource:
 
     def render(self, tree: Tree, context: SourceContext, claimed: Mapping[str, Coverage]) -> Rendering:
         """See `Source`. Problems of references keep a root from being rendered; nothing of it runs then."""
-        del claimed  # the first source
-        graph = KustomizeGraph(tree, context.documents)
+        reached = context.reached or Reached(KustomizeGraph(tree, context.documents))
+        graph = reached.graph
         context.memory.whole_files = graph.files_of(ReferenceKind.RESOURCE)
         context.memory.data_files = graph.files_of(ReferenceKind.DATA)
-        if not graph.nodes:
+        if not graph.nodes and not reached.closures:
             return Rendering(problems=_missing_sources(graph, context))
-        return _Run(tree, context, graph).render()
+        return _Run(tree, context, reached, claimed).render()
 
 
 class _Run:
     """The rendering of one tree's kustomizations."""
 
-    def __init__(self, tree: Tree, context: SourceContext, graph: KustomizeGraph) -> None:
+    def __init__(self, tree: Tree, context: SourceContext, reached: Reached, claimed: Mapping[str, Coverage]) -> None:
+        self._claimed = claimed
         self._tree = tree
         self._context = context
         self._documents: DocumentReader = context.documents
         self._builder: KustomizeBuilder = context.builder
-        self._graph = graph
-        self._closures = {root: graph.closure(root) for root in _roots(graph, context)}
-        self._used = frozenset(directory for closure in self._closures.values() for directory in closure.nodes)
+        self._graph = graph = reached.graph
+        self._renderer = KustomizeRenderer(tree, context, graph)
+        self._owned = reached
+        self._closures = {root: graph.closure(root) for root in _roots(graph, context, reached.directories)}
+        self._bare = frozenset(directory for closure in self._closures.values() for directory in closure.nodes)
+        self._used = self._bare | reached.directories.intersection(graph.nodes)
+
+    def _all_closures(self) -> tuple[Closure, ...]:
+        """What this run renders, and what was rendered for owners."""
+        return (*self._closures.values(), *self._owned.closures)
 
     def render(self) -> Rendering:
         """Render every root whose references are in order."""
@@ -79,7 +69,7 @@ class _Run:
         broken = {
             root
             for root, closure in self._closures.items()
-            if any(self._graph.nodes[directory].problems for directory in closure.nodes)
+            if any(_problems(self._graph.nodes[directory]) for directory in closure.nodes)
             or any(path in unreadable for path in closure.files)
         }
         problems = [*_missing_sources(self._graph, self._context), *self._node_problems(), *self._file_problems()]
@@ -113,8 +103,9 @@ class _Run:
         The bytes of a generator's file need not be YAML.
         """
         nodes = [self._graph.nodes[directory] for directory in sorted(self._used)]
-        files = {path: kind for node in nodes for path, kind in node.files.items()}
-        files.update({path: kind for node in nodes for path, kind in node.files.items() if kind in _READ_AS_YAML})
+        named = [*(pair for node in nodes for pair in node.files.items()), *self._owned.files.items()]
+        files = dict(named)
+        files.update({path: kind for path, kind in named if kind in _READ_AS_YAML})
         return sorted(
             path
             for path, kind in files.items()
@@ -131,12 +122,13 @@ class _Run:
     def _node_problems(self) -> Iterable[Problem]:
         """Problems of kustomization files, renewed whenever anything changes that they keep from being judged."""
         for directory, node in self._concerned():
-            state = _digest(closure for closure in self._closures.values() if directory in closure.nodes)
-            for problem in node.problems:
+            state = _digest(closure for closure in self._all_closures() if directory in closure.nodes)
+            owned = directory in self._owned.directories and directory not in self._bare
+            for problem in node.problems if owned else _problems(node):
                 yield replace(problem, discriminator=f"{problem.discriminator} {state}")
 
     def _file_problems(self) -> Iterable[Problem]:
-        for path in sorted({path for closure in self._closures.values() for path in closure.files}):
+        for path in sorted({path for closure in self._all_closures() for path in closure.files}):
             if is_pointer(self._documents.source(self._tree, path)):
                 yield pointer_problem(path, self._documents.state(self._tree, path))
         for path in self._judged_files():
@@ -145,7 +137,7 @@ class _Run:
                 if problem.code in HARMLESS:
                     continue
                 if problem.fatal:
-                    state = _digest(closure for closure in self._closures.values() if path in closure.files)
+                    state = _digest(closure for closure in self._all_closures() if path in closure.files)
                 yield yaml_problem(problem, path, state)
 
     def _missing_program(self, sound: list[Closure]) -> list[Problem]:
@@ -165,7 +157,7 @@ class _Run:
             ]
         return []
 
-    def _build_all(self, closures: list[Closure]) -> dict[str, _Rendered]:
+    def _build_all(self, closures: list[Closure]) -> dict[str, Rendered]:
         waiting = [closure for closure in closures if _key(closure) not in self._builder.rendered]
         if waiting:
             self._context.progress(f"rendering {len(waiting)} kustomizations")
@@ -173,69 +165,9 @@ class _Run:
         return {closure.root: self._builder.rendered[_key(closure)] for closure in closures}
 
     def _build_waiting(self, waiting: list[Closure]) -> None:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only where something is rendered
-
-        inputs = [self._input(closure) for closure in waiting]
-        with ThreadPoolExecutor(max_workers=_PARALLEL_BUILDS) as executor:
-            try:
-                for closure, built in zip(waiting, executor.map(self._builder.build, inputs), strict=True):
-                    self._builder.rendered[_key(closure)] = self._read(closure, built)
-            except (KeyboardInterrupt, SystemExit):
-                # A signal arrives in this thread; the others would go on until their programs run out of time.
-                executor.shutdown(wait=False, cancel_futures=True)
-                end_running()
-                raise
-
-    def _input(self, closure: Closure) -> BuildInput:
-        nodes = [self._graph.nodes[directory] for directory in closure.nodes]
-        named = {path for node in nodes for path in node.files}
-        files = self._documents.files(self._tree)
-        return BuildInput(
-            root=closure.root,
-            root_file=self._graph.nodes[closure.root].path,
-            kustomizations={node.path: node.kustomization.value for node in nodes},
-            files={path: self._bytes(path) for path in closure.files if path in named},
-            links={path: files.link_target(path) for path in closure.links},
-        )
-
-    def _bytes(self, path: str) -> bytes:
-        data = self._documents.source(self._tree, path)
-        assert data is not None, path  # noqa: S101 - a root that reads more than the limits allow is not rendered
-        return data
-
-    def _read(self, closure: Closure, built: Built) -> _Rendered:
-        if built.output is None:
-            return _Rendered(problems=(self._failure(closure, built),), failed=True)
-        file = read_yaml(built.output, self._builder.output_limits)
-        fatal = next((problem for problem in file.problems if problem.fatal), None)
-        if fatal is not None or file.opaque:
-            reason = fatal.message if fatal is not None else file.opaque
-            complaint = f"what kustomize printed cannot be read: {reason}"
-            return _Rendered(problems=(self._failure(closure, Built(None, complaint=complaint)),), failed=True)
-        finder = OriginFinder(self._tree, self._documents, closure, self._graph.nodes)
-        resources: list[Resource] = []
-        problems: list[Problem] = []
-        encrypted: set[str] = set()
-        for document in file.documents:
-            origin = finder.find(document.value)
-            value = without_origin(document.value) if built.origins else document.value
-            location = Location(origin.path, Position(origin.line, 1), Precision.OBJECT)
-            objects = read_objects(value, origin, _always(location))
-            resources.extend(objects.resources)
-            problems.extend(objects.problems)
-            if objects.encrypted:
-                encrypted.add(origin.path)
-        problems.extend(duplicate_problems(resources, "one kustomization"))
-        return _Rendered(tuple(resources), tuple(problems), frozenset(encrypted))
-
-    def _failure(self, closure: Closure, built: Built) -> Problem:
-        node = self._graph.nodes[closure.root]
-        path = f"{closure.root}/{built.file}".lstrip("/") if built.file else ""
-        known = path in closure.files
-        position = Position(built.line, 1) if known and built.line else None
-        location = Location(path if known else node.path, position, Precision.FILE)
-        shown = f"kustomize cannot render {closure.root or '.'}: {built.complaint}"
-        return Problem(code="kustomize-failed", message=shown, location=location, discriminator=closure.digest)
+        inputs = [self._renderer.input(closure) for closure in waiting]
+        for closure, built in zip(waiting, in_parallel(self._builder.build, inputs), strict=True):
+            self._builder.rendered[_key(closure)] = self._renderer.read(closure, built)
 
     def _unused_components(self) -> Iterable[Problem]:
         for directory, node in self._concerned():
@@ -246,11 +178,11 @@ class _Run:
                     location=Location(node.path, None, Precision.FILE),
                 )
 
-    def _coverage(self, rendered: Mapping[str, _Rendered]) -> dict[str, Coverage]:
+    def _coverage(self, rendered: Mapping[str, Rendered]) -> dict[str, Coverage]:
         """Every file of a kustomization; what one root failed on is failed, whatever another made of it."""
-        coverage: dict[str, Coverage] = {}
+        coverage = dict(self._claimed)
         for _, node in self._concerned():
-            state = Coverage.FAILED if node.problems else Coverage.NOT_RENDERED
+            state = Coverage.FAILED if _problems(node) else Coverage.NOT_RENDERED
             for path in (node.path, *node.files, *node.links):
                 coverage.setdefault(path, state)
         for root, closure in self._closures.items():
@@ -263,20 +195,22 @@ class _Run:
         return dict(sorted(coverage.items()))
 
 
+def _problems(node: Node) -> tuple[Problem, ...]:
+    return (*node.problems, *node.strict_problems)
+
+
 def _digest(closures: Iterable[Closure]) -> str:
     return hashlib.sha256("\n".join(closure.digest for closure in closures).encode()).hexdigest()
-
-
-def _always(location: Location) -> Locate:
-    return lambda _: location
 
 
 def _key(closure: Closure) -> tuple[str, str]:
     return closure.root, closure.digest
 
 
-def _roots(graph: KustomizeGraph, context: SourceContext) -> list[str]:
+def _roots(graph: KustomizeGraph, context: SourceContext, owned: frozenset[str]) -> list[str]:
     """Directories that are rendered, sorted: those that settings name, or those that nobody else builds upon.
+
+    What owners reach is rendered with them.
 
     A directory that was a root in the base stays one: a change that builds upon it does not stop an agent from
     applying it, nor does calling it a Component, which kustomize renders as well when it is asked to.
@@ -286,11 +220,14 @@ def _roots(graph: KustomizeGraph, context: SourceContext) -> list[str]:
     candidates = [
         directory
         for directory, node in nodes.items()
-        if not node.kustomization.component and directory not in referenced and not _excluded(node, context)
+        if not node.kustomization.component
+        and directory not in referenced
+        and not _excluded(node, context)
+        and directory not in owned
     ]
     roots = {directory for directory in context.memory.roots if directory in nodes}
     if not context.sources:
-        return sorted(roots.union(candidates, _unreachable(graph, candidates)))
+        return sorted(roots.union(candidates, _unreachable(graph, (*candidates, *owned.intersection(nodes)))))
     for source in context.sources:
         directory = "" if source.path == "." else source.path
         if source.type is SourceType.PLAIN:

@@ -54,6 +54,7 @@ class BuildInput:
             kustomize cannot read anything in them that the check of references did not see.
         files: Bytes of the other files, by path without symbolic links.
         links: Text of symbolic links, by path.
+        loose: May a kustomization name files outside of its directory? They are in the private copy or nowhere.
     """
 
     root: str
@@ -61,6 +62,7 @@ class BuildInput:
     kustomizations: Mapping[str, Mapping[str, Any]]
     files: Mapping[str, bytes]
     links: Mapping[str, str]
+    loose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +141,9 @@ class KustomizeBuilder:
         for name in ("home", "bin", "tmp"):
             (private / name).mkdir(mode=0o700)
         self.builds += 1
+        restrictor = "LoadRestrictionsNone" if wanted.loose else "LoadRestrictionsRootOnly"
         done = run(
-            (*program.command, str(tree / wanted.root), "--load-restrictor=LoadRestrictionsRootOnly"),
+            (*program.command, str(tree / wanted.root), f"--load-restrictor={restrictor}"),
             cwd=private / "home",
             environment=_environment(private),
             expected=(0, 1),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 
 from gitgate.location import FieldPath, Location, Position
@@ -41,6 +43,9 @@ class Node:
         files: Files that it names, without symbolic links, and what for.
         links: Symbolic links on the way to them.
         problems: What keeps it from being rendered.
+        outside: Files outside of its directory that it names; Flux reads them, other programs do not.
+        outside_links: Symbolic links on the way to these.
+        strict_problems: What keeps it from being rendered by programs that read no files outside.
     """
 
     directory: str
@@ -51,12 +56,24 @@ class Node:
     files: dict[str, ReferenceKind] = field(default_factory=dict)
     links: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
+    outside: dict[str, ReferenceKind] = field(default_factory=dict)
+    outside_links: set[str] = field(default_factory=set)
+    strict_problems: list[Problem] = field(default_factory=list)
 
     def blame(self, code: str, message: str, path: FieldPath, fix: str | None = None, detail: str = "") -> None:
         """Note a problem at a field of the kustomization file."""
+        self.problems.append(self._problem(code, message, path, fix, detail))
+
+    def blame_strictly(
+        self, code: str, message: str, path: FieldPath, fix: str | None = None, detail: str = ""
+    ) -> None:
+        """Note a problem for programs that read no files outside of the directory."""
+        self.strict_problems.append(self._problem(code, message, path, fix, detail))
+
+    def _problem(self, code: str, message: str, path: FieldPath, fix: str | None, detail: str) -> Problem:
         position = self.document.nearest(path) if self.document is not None else None
-        self.problems.append(
-            Problem(code=code, message=message, location=Location(self.path, position), fix=fix, discriminator=detail)
+        return Problem(
+            code=code, message=message, location=Location(self.path, position), fix=fix, discriminator=detail
         )
 
 
@@ -91,7 +108,8 @@ class KustomizeGraph:
         self._tree = tree
         self._documents = documents
         self._files = documents.files(tree)
-        self.nodes: Mapping[str, Node] = self._find()
+        self._own = self._find()
+        self.nodes: Mapping[str, Node] = self._own
         for node in self.nodes.values():
             for reference in node.kustomization.references:
                 self._follow(node, reference)
@@ -105,8 +123,31 @@ class KustomizeGraph:
         """Every file that some kustomization takes as that."""
         return frozenset(path for node in self.nodes.values() for path, own in node.files.items() if own is kind)
 
-    def closure(self, root: str) -> Closure:
-        """Everything that rendering this root reads."""
+    def with_root(self, root: Node) -> tuple[KustomizeGraph, tuple[tuple[Reference, Problem], ...]]:
+        """This graph with one more kustomization, or another one in the place of one of its own.
+
+        Args:
+            root: With nothing followed yet.
+
+        Returns:
+            The graph, and what is wrong with references of the new node.
+        """
+        graph = copy(self)
+        graph.nodes = ChainMap({root.directory: root}, self._own)
+        blamed: list[tuple[Reference, Problem]] = []
+        for reference in root.kustomization.references:
+            known = len(root.problems)
+            graph._follow(root, reference)  # noqa: SLF001 - its own class
+            blamed.extend((reference, problem) for problem in root.problems[known:])
+        return graph, tuple(blamed)
+
+    def closure(self, root: str, *, loose: bool = False) -> Closure:
+        """Everything that rendering this root reads.
+
+        Args:
+            root: Its directory.
+            loose: May files lie outside of the directory of the kustomization that names them?
+        """
         seen = {root}
         waiting = [root]
         while waiting:
@@ -115,9 +156,10 @@ class KustomizeGraph:
                     seen.add(target)
                     waiting.append(target)
         nodes = [self.nodes[directory] for directory in sorted(seen)]
-        files = sorted({path for node in nodes for path in (node.path, *node.files)})
-        links = sorted({link for node in nodes for link in node.links})
-        digest = hashlib.sha256(repr(root).encode("utf-8", "backslashreplace"))
+        own = {node.path for node in nodes if node.path in self._tree.entries}
+        files = sorted(own.union(*(node.files for node in nodes), *(node.outside for node in nodes if loose)))
+        links = sorted(set().union(*(node.links for node in nodes), *(node.outside_links for node in nodes if loose)))
+        digest = hashlib.sha256(repr((root, loose)).encode("utf-8", "backslashreplace"))
         for path in files:
             digest.update(f"{path!r} {self._documents.state(self._tree, path)}\n".encode("utf-8", "backslashreplace"))
         for path in links:
@@ -202,8 +244,7 @@ class KustomizeGraph:
         elif resolved.kind is PathKind.FILE and reference.kind is ReferenceKind.COMPONENT:
             refuse("dangling-reference", f"{shown} is a file where the directory of a component is expected")
         elif resolved.kind is PathKind.FILE and not inside(resolved.path, directory):
-            message = f"{shown} lies outside the kustomization's directory, where kustomize reads no files"
-            refuse("escaping-reference", message, "Move the file, or give its directory a kustomization and name that.")
+            _note_outside(node, reference, resolved)
         else:
             return resolved
         return None
@@ -303,6 +344,15 @@ def _reading_problems(node: Node, file: YamlFile, oid: str) -> bool:
         message = "kustomize reads only the first document of a kustomization file"
         node.problems.append(Problem(code="kustomize-invalid", message=message, location=Location(node.path, position)))
     return bool(node.problems)
+
+
+def _note_outside(node: Node, reference: Reference, resolved: Resolved) -> None:
+    message = f"{_shown(reference.text)} lies outside the kustomization's directory, where kustomize reads no files"
+    fix = "Move the file, or give its directory a kustomization and name that."
+    node.blame_strictly("kustomize-escaping-reference", message, reference.field, fix, reference.text)
+    if reference.kind is not ReferenceKind.PLUGIN:
+        node.outside.setdefault(resolved.path, reference.kind)
+        node.outside_links.update(resolved.links)
 
 
 def _blame_flaw(node: Node, flaw: Flaw) -> None:

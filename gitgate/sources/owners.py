@@ -169,8 +169,30 @@ class Workshop:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What an owner reads as written, before anything is rendered.
+
+    Attributes:
+        paths: Directories of the source.
+        source: What it reads them from: a URL, or kind and name of a source object.
+    """
+
+    paths: tuple[str, ...]
+    source: str
+
+
 class OwnerType(Protocol):
     """A kind of owner."""
+
+    @property
+    def mark(self) -> bytes:
+        """Bytes that no file with such an owner lacks."""
+        ...
+
+    def entry(self, resource: Resource) -> Entry | None:
+        """What one that nobody else owns reads; None where it cannot be an entry point."""
+        ...
 
     def owns(self, resource: Resource) -> bool:
         """Is this an object of the kind?"""

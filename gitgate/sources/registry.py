@@ -12,8 +12,11 @@ from gitgate.resource import Resource
 from gitgate.settings import SourceSetting
 from gitgate.sources.base import Source, SourceContext
 from gitgate.sources.checkout import attribute_problems
+from gitgate.sources.flux.kustomizations import FluxKustomizations
 from gitgate.sources.helm_source import HelmSource
 from gitgate.sources.kustomize import KustomizeSource
+from gitgate.sources.owner_walk import Walk, walk_owners
+from gitgate.sources.owners import OwnerType
 from gitgate.sources.paths import path_problems
 from gitgate.sources.plain import PlainSource
 from gitgate.sources.tree_files import PathKind
@@ -21,6 +24,8 @@ from gitgate.tree import Tree
 
 SOURCES: tuple[Source, ...] = (KustomizeSource(), HelmSource(), PlainSource())
 """In the order in which they choose their files: plain takes what is left."""
+OWNER_TYPES: tuple[OwnerType, ...] = (FluxKustomizations(),)
+"""Kinds of objects by which agents apply others."""
 _FOUND = (PathKind.FILE, PathKind.DIRECTORY)
 
 
@@ -37,9 +42,16 @@ def render_tree(tree: Tree, context: SourceContext) -> Snapshot:
         *attribute_problems(tree, context.exclude),
     ]
     files: dict[str, Coverage] = {}
+    walk = None if context.sources else walk_owners(tree, context, OWNER_TYPES)
+    if walk is not None:
+        context = replace(context, reached=walk.reached)
+        resources.extend(resource for _, outcome in walk.outcomes for resource in outcome.resources)
+        problems.extend(problem for _, outcome in walk.outcomes for problem in outcome.problems)
+        problems.extend(walk.problems)
+        files = dict(walk.files)
     for source in SOURCES:
         rendering = source.render(tree, context, MappingProxyType(files))
-        resources.extend(rendering.resources)
+        resources.extend(_in_cluster(resource, walk) for resource in rendering.resources)
         problems.extend(rendering.problems)
         files = {**files, **rendering.files}
     if len(resources) > context.resource_limit:
@@ -50,6 +62,14 @@ def render_tree(tree: Tree, context: SourceContext) -> Snapshot:
         problems=tuple(sorted(problems, key=_problem_order)),
         files=MappingProxyType(dict(sorted(files.items()))),
     )
+
+
+def _in_cluster(resource: Resource, walk: Walk | None) -> Resource:
+    """An object that stands where a cluster was found to begin is of that cluster."""
+    origin = resource.origin
+    place = origin.rendered_by if origin.rendered_by is not None else origin.path.rpartition("/")[0]
+    found = next((one for one in walk.clusters if one.found and one.path == place), None) if walk is not None else None
+    return resource if found is None else replace(resource, origin=replace(origin, cluster=found.name))
 
 
 def _followed(source: SourceSetting, tree: Tree, context: SourceContext) -> SourceSetting:
@@ -66,7 +86,7 @@ def _is_excluded_submodule(problem: Problem, context: SourceContext) -> bool:
 def _resource_order(resource: Resource) -> tuple[object, ...]:
     origin = resource.origin
     pointer = tuple((isinstance(step, str), str(step).zfill(9)) for step in origin.pointer)
-    return (origin.path, origin.document, pointer, origin.rendered_by or "", resource.id)
+    return (origin.path, origin.document, pointer, origin.rendered_by or "", origin.cluster, origin.owner, resource.id)
 
 
 def _problem_order(problem: Problem) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from bisect import bisect_left
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,6 +46,17 @@ class TreeFiles:
         self.tree = tree
         self.directories: frozenset[str] = _directories(tree)
         self._link_targets: dict[str, str] = {}
+        self._sorted: list[str] = []
+
+    def below(self, directory: str) -> list[str]:
+        """Every path below a directory, at any depth, sorted."""
+        if not self._sorted:
+            self._sorted = sorted(self.tree.entries)
+        if not directory:
+            return self._sorted
+        # The slash is followed by the digit zero among the characters.
+        start, end = bisect_left(self._sorted, f"{directory}/"), bisect_left(self._sorted, f"{directory}0")
+        return self._sorted[start:end]
 
     def resolve(self, path: str) -> Resolved:
         """Follow a path from the tree's root, through symbolic links, never out of the tree."""

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from gitgate.checks.schema_rules import custom_resources, helm, kustomize, manifests, objects, paths, rulebook, yaml
+from gitgate.checks.schema_rules import (
+    agents,
+    custom_resources,
+    helm,
+    kustomize,
+    manifests,
+    objects,
+    paths,
+    rulebook,
+    yaml,
+)
 from gitgate.finding import Rule
 
 SCHEMA_RULE_LIST: tuple[Rule, ...] = tuple(
@@ -18,6 +28,7 @@ SCHEMA_RULE_LIST: tuple[Rule, ...] = tuple(
             *yaml.RULES,
             *paths.RULES,
             *manifests.RULES,
+            *agents.RULES,
             *kustomize.RULES,
             *helm.RULES,
             *objects.RULES,

@@ -1,0 +1,94 @@
+"""Rules about what agents own: what they would not find, not apply, or apply unseen."""
+
+from __future__ import annotations
+
+from gitgate.finding import Rule, Severity
+
+_KUSTOMIZATION = "https://fluxcd.io/flux/components/kustomize/kustomizations/"
+_HELM = "https://fluxcd.io/flux/components/helm/helmreleases/"
+RULES: tuple[Rule, ...] = (
+    Rule(
+        id="schema/agent-dangling-reference",
+        title="An agent's object that names what is not there",
+        severity=Severity.ERROR,
+        what=(
+            "A Flux or Argo CD object names a directory, component, source, chart, values or dependency that is not "
+            "there."
+        ),
+        why="The agent cannot reconcile it: nothing of what it owns is applied, and whatever depends on it waits.",
+        remedy="Add what is named, correct the name, or remove the reference.",
+        references=(_KUSTOMIZATION, _HELM),
+    ),
+    Rule(
+        id="schema/agent-unproved-reference",
+        title="An agent's object that names what may exist elsewhere",
+        severity=Severity.NOTE,
+        what=(
+            "A Flux or Argo CD object names another one that the repository does not define, in a cluster of which the "
+            "repository does not hold everything."
+        ),
+        why="Whether it is there cannot be told without the cluster.",
+        remedy="Nothing needs to be done if somebody creates it by hand, or from another repository.",
+        references=(_KUSTOMIZATION,),
+    ),
+    Rule(
+        id="schema/agent-dependency-cycle",
+        title="Dependencies that lead back",
+        severity=Severity.ERROR,
+        what="Objects of an agent depend on one another in a circle.",
+        why="Each waits for the other to become ready, so none of them is ever applied.",
+        remedy="Remove one of the dependencies.",
+        references=(_KUSTOMIZATION + "#dependencies",),
+    ),
+    Rule(
+        id="schema/agent-not-rendered",
+        title="An agent's object whose content is somewhere else",
+        severity=Severity.WARNING,
+        what="A Flux or Argo CD object applies content of another repository, bucket or registry.",
+        why="The object itself is judged; what it brings into the cluster is not.",
+        remedy=(
+            "Judge that content where it is written, or commit a copy. Make this an error under `rules` in "
+            ".gitgate/settings.yaml to forbid it."
+        ),
+        references=(_KUSTOMIZATION + "#source-reference", _HELM),
+    ),
+    Rule(
+        id="schema/agent-invalid",
+        title="An agent's object that cannot be read",
+        severity=Severity.ERROR,
+        what="A field of a Flux or Argo CD object has a value with which nothing can be rendered.",
+        why="What the agent would apply is unknown, most likely nothing.",
+        remedy="Give the field the type that its documentation says.",
+        references=(_KUSTOMIZATION,),
+    ),
+    Rule(
+        id="schema/agent-substitution",
+        title="Variables that cannot be expanded",
+        severity=Severity.ERROR,
+        what="Flux expands variables in an object, and finds one it cannot read, or cannot read the result.",
+        why="Flux applies nothing of the whole Kustomization.",
+        remedy=(
+            "Write `$${` where the text means a brace for another program, or give the object the annotation "
+            "`kustomize.toolkit.fluxcd.io/substitute: disabled`."
+        ),
+        references=(_KUSTOMIZATION + "#post-build-variable-substitution",),
+    ),
+    Rule(
+        id="schema/agent-unresolved-variable",
+        title="Variables without a value in the repository",
+        severity=Severity.NOTE,
+        what="Objects have variables whose values come from a ConfigMap or Secret that the repository does not have.",
+        why="What the cluster gets in these places cannot be judged; schemas are not held against them.",
+        remedy="Keep values that are no secrets in a ConfigMap of the repository.",
+        references=(_KUSTOMIZATION + "#post-build-variable-substitution",),
+    ),
+    Rule(
+        id="schema/agent-limit",
+        title="More owners than can be followed",
+        severity=Severity.ERROR,
+        what="Objects of agents apply further ones without end, or there are more of them than gitgate follows.",
+        why="What is behind the limit was not judged.",
+        remedy="Let the objects apply less of one another.",
+        references=(_KUSTOMIZATION,),
+    ),
+)

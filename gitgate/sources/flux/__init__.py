@@ -1,0 +1,1 @@
+"""What Flux applies: Kustomizations and Helm releases, as its controllers read them."""

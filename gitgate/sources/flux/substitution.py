@@ -1,0 +1,190 @@
+"""Variables of a Flux Kustomization in the objects that it applies.
+
+Source: fluxcd/pkg, kustomize/kustomize_varsub.go. Flux writes every object as YAML, expands that text and reads it
+again, so that a value may change its type: `"${port}"` becomes a number.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gitgate.location import FieldPath
+from gitgate.resource import Resource
+from gitgate.sources.flux.envsubst import SubstitutionError, expand
+from gitgate.sources.owners import Owner, World, items, mapping, text
+from gitgate.yaml_document import is_encrypted, read_yaml
+
+SUBSTITUTE_KEY = "kustomize.toolkit.fluxcd.io/substitute"
+"""Label or annotation of objects."""
+_NAME = re.compile(r"[_A-Za-z][_A-Za-z0-9]*\Z")
+_UNKNOWN = f"gitgate-unknown-{secrets.token_hex(8)}-"
+"""Stands for a value that nobody knows while text is expanded and read; no input can know it."""
+_MARK = re.compile(re.escape(_UNKNOWN) + r"(\w+?)-end")
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """The variables of one owner.
+
+    Attributes:
+        values: Those that are known.
+        missing: Objects that hold others and that the repository does not have, or has encrypted, with the field
+            that names them.
+        always: Is text expanded where there is no variable?
+    """
+
+    values: Mapping[str, str]
+    missing: tuple[tuple[str, FieldPath], ...] = ()
+    invalid: tuple[str, ...] = ()
+
+    @property
+    def applies(self) -> bool:
+        """Does Flux expand anything? It does nothing where there is no variable."""
+        return bool(self.values) or bool(self.missing)
+
+
+def sources_of(owner: Owner) -> Iterator[tuple[str, str, bool, FieldPath]]:
+    """Kind, name, whether it may be absent, and field of every object that variables come from."""
+    for index, reference in enumerate(items(mapping(owner.spec.get("postBuild")).get("substituteFrom"))):
+        kind, name = text(mapping(reference).get("kind")), text(mapping(reference).get("name"))
+        if kind in {"ConfigMap", "Secret"} and name:
+            optional = mapping(reference).get("optional") is True
+            yield kind, name, optional, ("spec", "postBuild", "substituteFrom", index)
+
+
+def variables_of(owner: Owner, world: World) -> Variables:
+    """Every variable of an owner; those written in it win."""
+    values: dict[str, str] = {}
+    missing: list[tuple[str, FieldPath]] = []
+    for kind, name, _, path in sources_of(owner):
+        resource = world.find("", kind, owner.namespace, name)
+        found = None if resource is None else data_of(resource)
+        if found is None:
+            # Optional or not, the object may be in the cluster all the same.
+            missing.append((f"{kind} {owner.namespace}/{name}", path))
+        values.update(found or {})
+    for name, value in mapping(mapping(owner.spec.get("postBuild")).get("substitute")).items():
+        values[name] = value if isinstance(value, str) else str(value)
+    cleaned = {name: value.replace("\n", "") for name, value in values.items()}
+    return Variables(cleaned, tuple(missing), tuple(sorted(name for name in cleaned if not _NAME.match(name))))
+
+
+def data_of(resource: Resource) -> dict[str, str] | None:
+    """What a ConfigMap or Secret holds; None where it is encrypted or cannot be read."""
+    data = resource.data
+    if resource.id.kind == "ConfigMap":
+        return {key: value for key, value in mapping(data.get("data")).items() if isinstance(value, str)}
+    if is_encrypted(dict(data)) or "sops" in data:
+        return None
+    found: dict[str, str] = {}
+    for key, value in mapping(data.get("data")).items():
+        try:
+            found[key] = base64.b64decode(text(value), validate=True).decode()
+        except (binascii.Error, ValueError):
+            return None
+    return found | {key: value for key, value in mapping(data.get("stringData")).items() if isinstance(value, str)}
+
+
+@dataclass(slots=True)
+class Substitution:
+    """The expansion of one owner's objects.
+
+    Attributes:
+        unknown: Names that were met and whose values nobody knows.
+    """
+
+    variables: Variables
+    strict: bool = False
+    unknown: set[str] = field(default_factory=set)
+
+    def apply(self, data: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[FieldPath, ...]]:
+        """One object expanded, and the fields in it that nobody knows.
+
+        Raises:
+            SubstitutionError: Flux cannot expand it, or not read what comes of it.
+        """
+        if not self.variables.applies or _opted_out(data) or not _has_dollar(data):
+            return data, ()
+        if self.variables.invalid:
+            raise SubstitutionError(f"{self.variables.invalid[0]!r} is no name for a variable")
+        expanded = expand(_write(data), self._lookup, strict=self.strict)
+        file = read_yaml(expanded.encode("utf-8", "surrogatepass"))
+        fatal = next((problem.message for problem in file.problems if problem.fatal), None)
+        if fatal is not None or len(file.documents) != 1 or not isinstance(file.documents[0].value, dict):
+            raise SubstitutionError(f"what comes of it cannot be read: {fatal or 'it is no object any more'}")
+        value = file.documents[0].value
+        if _UNKNOWN not in expanded:
+            return value, ()
+        fields: list[FieldPath] = []
+        return _unmarked(value, (), fields), tuple(fields)
+
+    def _lookup(self, name: str) -> str | None:
+        if name in self.variables.values:
+            return self.variables.values[name]
+        if not self.variables.missing:
+            return None
+        self.unknown.add(name)
+        return f"{_UNKNOWN}{name}-end"
+
+
+def _opted_out(data: Mapping[str, Any]) -> bool:
+    metadata = mapping(data.get("metadata"))
+    return any(mapping(metadata.get(key)).get(SUBSTITUTE_KEY) == "disabled" for key in ("labels", "annotations"))
+
+
+def _has_dollar(data: Any) -> bool:
+    waiting = [data]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            if "${" in value or "$$" in value:
+                return True
+        elif isinstance(value, dict):
+            waiting.extend(value)
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+    return False
+
+
+def _write(data: Mapping[str, Any]) -> str:
+    """An object as YAML in the style of Go's library: plain where that reads back as text, else quoted or literal."""
+    import yaml  # noqa: PLC0415 - only where there are variables
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            del data
+            return True
+
+    def represent(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        style = "|" if "\n" in value else None
+        resolved: Any = dumper.resolve(yaml.ScalarNode, value, (True, False))  # type: ignore[no-untyped-call]
+        if style is None and resolved != "tag:yaml.org,2002:str":
+            style = '"'
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, represent)
+    written: str = yaml.dump(
+        data, Dumper=Dumper, width=float("inf"), allow_unicode=True, default_flow_style=False, sort_keys=False
+    )
+    return written
+
+
+def _unmarked(value: Any, path: FieldPath, fields: list[FieldPath]) -> Any:
+    """The value with unknown variables as they were written; their fields are noted."""
+    if isinstance(value, str):
+        if _UNKNOWN not in value:
+            return value
+        fields.append(path)
+        return _MARK.sub(r"${\1}", value)
+    if isinstance(value, dict):
+        return {_unmarked(key, path, fields): _unmarked(item, (*path, key), fields) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_unmarked(item, (*path, index), fields) for index, item in enumerate(value)]
+    return value

@@ -1,0 +1,203 @@
+"""From the entry points of every cluster through all that agents apply (docs/adr/0035)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from gitgate.proposal import Coverage, Problem
+from gitgate.resource import Resource
+from gitgate.sources.base import SourceContext
+from gitgate.sources.clusters import (
+    BOOTSTRAP,
+    Candidate,
+    Cluster,
+    candidates_of,
+    cluster_name,
+    marked_objects,
+    self_managed,
+    topmost,
+)
+from gitgate.sources.kustomization import ReferenceKind
+from gitgate.sources.kustomize_graph import KustomizeGraph
+from gitgate.sources.kustomize_render import Reached, in_parallel
+from gitgate.sources.owners import Outcome, Owner, OwnerType, Work, Workshop, World
+from gitgate.tree import Tree
+
+MAXIMUM_OWNERS = 5_000
+MAXIMUM_DEPTH = 30
+_MAXIMUM_SELVES = 3
+"""How often an owner may change itself by what it applies."""
+_Key = tuple[str, tuple[str, str, str, str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """What owners make of a tree.
+
+    Attributes:
+        clusters: In the order in which they were walked.
+        outcomes: What each owner came to.
+        problems: What no single owner is to blame for, and what was found in the end.
+        reached: What need not be rendered without owners.
+    """
+
+    clusters: tuple[Cluster, ...]
+    outcomes: tuple[tuple[Owner, Outcome], ...]
+    problems: tuple[Problem, ...]
+    reached: Reached
+
+    @property
+    def files(self) -> Mapping[str, Coverage]:
+        """What became of each file that owners read; what one of them failed on is failed."""
+        found: dict[str, Coverage] = {}
+        for _, outcome in self.outcomes:
+            for path, state in outcome.files.items():
+                if found.get(path) is not Coverage.FAILED:
+                    found[path] = state
+        return MappingProxyType(found)
+
+
+def walk_owners(tree: Tree, context: SourceContext, types: Sequence[OwnerType]) -> Walk:
+    """Render every owner that an entry point leads to."""
+    graph = KustomizeGraph(tree, context.documents)
+    written = marked_objects(tree, context, (b".fluxcd.io", *(kind.mark for kind in types)))
+    walker = _Walker(Workshop(tree=tree, context=context, graph=graph, worlds={}), types)
+    waiting = tuple(candidates_of(written, types))
+    for path, group in self_managed(waiting):
+        fresh = tuple(one for one in group if not walker.has_reached(one))
+        if fresh:
+            walker.enter(_cluster(path, fresh, walker.names, found=False), fresh, ())
+    known = context.memory.entry_places
+    for place, group in topmost(one for one in waiting if not walker.has_reached(one)):
+        fresh = tuple(one for one in group if not walker.has_reached(one))
+        if fresh and (walker.only_found or place in known):
+            near = [one for one in written if one.origin.path.rpartition("/")[0] == place]
+            walker.enter(_cluster(place, fresh, walker.names, found=True), fresh, near)
+    context.memory.entry_places.update(cluster.path for cluster in walker.clusters if cluster.found)
+    return walker.result()
+
+
+def _cluster(path: str, group: Iterable[Candidate], taken: Iterable[str], *, found: bool) -> Cluster:
+    name = cluster_name(path)
+    sources = {one.entry.source for one in group}
+    # Many repositories leave out what the bootstrap wrote.
+    sources = {one for one in sources if not one.startswith("ExternalArtifact ")} | ({BOOTSTRAP} if found else set())
+    return Cluster(name if name not in taken else path or ".", path, frozenset(sources), found)
+
+
+@dataclass(slots=True)
+class _Walker:
+    """The walk of one tree."""
+
+    workshop: Workshop
+    types: Sequence[OwnerType]
+    worlds: dict[str, World] = field(default_factory=dict)
+    clusters: list[Cluster] = field(default_factory=list)
+    outcomes: dict[_Key, tuple[Owner, Outcome]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    selves: dict[tuple[str, object], int] = field(default_factory=dict)
+    places: set[tuple[str, int]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.workshop = replace(self.workshop, worlds=self.worlds)
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(cluster.name for cluster in self.clusters)
+
+    @property
+    def only_found(self) -> bool:
+        return all(cluster.found for cluster in self.clusters)
+
+    def has_reached(self, candidate: Candidate) -> bool:
+        """Does some owner apply the object?"""
+        origin = candidate.resource.origin
+        return (origin.path, origin.document) in self.places
+
+    def enter(self, cluster: Cluster, candidates: Iterable[Candidate], near: Iterable[Resource]) -> None:
+        """Walk from the entry points of one cluster."""
+        self.clusters.append(cluster)
+        world = self.worlds[cluster.name] = World()
+        world.add(near)
+        pending = [Owner(resource=one.resource, cluster=cluster) for one in candidates]
+        if cluster.found:
+            self.places.update((one.resource.origin.path, one.resource.origin.document) for one in candidates)
+        while pending:
+            ready = [owner for owner in pending if not self._type(owner).waits(owner, self.workshop)] or pending
+            pending = [owner for owner in pending if owner not in ready]
+            pending.extend(self._render(ready))
+            pending = list({self._key(owner): owner for owner in pending}.values())
+
+    def _type(self, owner: Owner) -> OwnerType:
+        return next(kind for kind in self.types if kind.owns(owner.resource))
+
+    @staticmethod
+    def _key(owner: Owner) -> _Key:
+        return owner.cluster.name, owner.resource.id.identity, owner.digest
+
+    def _render(self, owners: Sequence[Owner]) -> list[Owner]:
+        """Render some owners, several at once; what they own next."""
+        works = [self._type(owner).prepare(owner, self.workshop) for owner in owners]
+        runs = [work for work in works if work.run is not None]
+        if runs:
+            self.workshop.context.progress(f"rendering {len(runs)} owners")
+        answers = iter(list(in_parallel(_run, runs)) if runs else ())
+        following: list[Owner] = []
+        for owner, work in zip(owners, works, strict=True):
+            outcome = work.finish(next(answers) if work.run is not None else None)
+            following.extend(self._take(owner, outcome))
+        return following
+
+    def _take(self, owner: Owner, outcome: Outcome) -> Iterator[Owner]:
+        """Keep an outcome, and find the owners in it."""
+        own = next((one for one in outcome.resources if one.id.identity == owner.resource.id.identity), None)
+        if own is not None:
+            changed = replace(owner, resource=own)
+            tries = self.selves.get((owner.cluster.name, own.id.identity), 0)
+            if changed.digest != owner.digest and tries < _MAXIMUM_SELVES:
+                self.selves[owner.cluster.name, own.id.identity] = tries + 1
+                yield changed
+                return
+            owner = changed
+        self.outcomes[self._key(owner)] = (owner, outcome)
+        world = self.workshop.world(owner)
+        world.add(outcome.resources)
+        failed = not outcome.closures or any(state is Coverage.FAILED for state in outcome.files.values())
+        world.incomplete = world.incomplete or bool(outcome.not_rendered) or (failed and not outcome.resources)
+        for resource in outcome.resources:
+            if not any(kind.owns(resource) for kind in self.types):
+                continue
+            self.places.add((resource.origin.path, resource.origin.document))
+            child = Owner(resource=resource, cluster=owner.cluster, depth=owner.depth + 1)
+            if self._key(child) not in self.outcomes and self._within_limits(child):
+                yield child
+
+    def _within_limits(self, owner: Owner) -> bool:
+        if len(self.outcomes) < MAXIMUM_OWNERS and owner.depth <= MAXIMUM_DEPTH:
+            return True
+        what = (
+            f"{MAXIMUM_OWNERS} owners" if owner.depth <= MAXIMUM_DEPTH else f"{MAXIMUM_DEPTH} owners above one another"
+        )
+        message = f"{owner.name} is not rendered: there are more than {what}"
+        self.problems.append(self.workshop.problem(owner, "agent-limit", message, (), detail=owner.digest))
+        return False
+
+    def result(self) -> Walk:
+        """Everything, once every cluster was walked."""
+        outcomes = sorted(self.outcomes.values(), key=lambda pair: (pair[0].cluster.name, self._key(pair[0])))
+        problems = list(self.problems)
+        for owner, _ in outcomes:
+            problems.extend(self._type(owner).examine(owner, self.workshop))
+        reached = Reached(
+            self.workshop.graph,
+            tuple(closure for _, outcome in outcomes for closure in outcome.closures),
+            {path: ReferenceKind.RESOURCE for _, outcome in outcomes for path in sorted(outcome.yaml_files)},
+        )
+        return Walk(tuple(self.clusters), tuple(outcomes), tuple(problems), reached)
+
+
+def _run(work: Work) -> object:
+    assert work.run is not None  # noqa: S101 - asked for only where there is one
+    return work.run()
