@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from gitgate.location import FieldPath
-from gitgate.reconcile import create_kinds, create_pod
+from gitgate.reconcile import create_kinds, create_objects, create_pod, create_pod_details, create_workloads
 from gitgate.reconcile.failure import Failure, invalid, required, unsupported
+from gitgate.reconcile.field_rules import field_failures
 from gitgate.reconcile.labels import label_failures, metadata_failures
 from gitgate.reconcile.names import AUTOSCALING, CORE, LABEL_SELECTOR, META, NETWORKING, OBJECT_META
 from gitgate.reconcile.tables import Shape, TypeNode
@@ -21,7 +22,13 @@ from gitgate.reconcile.tables import Shape, TypeNode
 Rule = Callable[[Mapping[str, Any], FieldPath, Mapping[str, Any]], Iterator[Failure]]
 """A value of the type, where it is, and the whole object."""
 
-RULES: Mapping[str, Rule] = {**create_pod.RULES, **create_kinds.RULES}
+_TABLES: tuple[Mapping[str, Rule], ...] = (
+    create_pod.RULES, create_kinds.RULES, create_pod_details.RULES, create_workloads.RULES, create_objects.RULES,
+)  # fmt: skip
+RULES: Mapping[str, tuple[Rule, ...]] = {
+    name: tuple(table[name] for table in _TABLES if name in table) for table in _TABLES for name in table
+}
+"""By Go type, in the order in which they are asked."""
 
 _MAY_BE_EMPTY = frozenset(
     {
@@ -88,13 +95,13 @@ def _struct(node: TypeNode, value: Mapping[str, Any], path: FieldPath, root: Map
             yield from label_failures(value.get("matchLabels"), (*path, "matchLabels"))
         yield from _required(node, value, path)
         yield from _enums(node, value, path)
-        rule = RULES.get(node.name)
-        if rule is not None:
+        for rule in RULES.get(node.name, ()):
             try:
                 yield from rule(value, path, root)
             except (AttributeError, KeyError, TypeError, ValueError):
                 # A value of a type that `typed_failures` reports already.
                 return
+        yield from field_failures(node.name, value, path)
     for key in sorted(value, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), str(name))):
         if key in node.fields and key != "status":
             yield from _walk(node.fields[key], value[key], (*path, key), root)

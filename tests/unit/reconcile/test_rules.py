@@ -19,10 +19,10 @@ BINDING = thing("rbac.authorization.k8s.io/v1", "RoleBinding",
 SECRET = thing("v1", "Secret", data={"a": "MQ=="})
 FROZEN = thing("v1", "ConfigMap", data={"a": "1"}, immutable=True)
 CLASS = thing("storage.k8s.io/v1", "StorageClass", provisioner="a", parameters={"x": "y"})
-DEFINITION = thing("apiextensions.k8s.io/v1", "CustomResourceDefinition", spec={
+DEFINITION = changed(thing("apiextensions.k8s.io/v1", "CustomResourceDefinition", spec={
     "group": "ex.io", "scope": "Namespaced", "names": {"kind": "Foo", "plural": "foos"},
     "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}],
-})  # fmt: skip
+}), "metadata.name", "foos.ex.io")  # fmt: skip
 
 REFUSED = [
     (workload(), "spec.selector.matchLabels.x", "y", "spec.template.metadata.labels: Invalid value"),
