@@ -64,14 +64,21 @@ def findings_of(text: str) -> list[dict[str, Any]]:
     found = report.get("findings") if isinstance(report, dict) and report.get("kind") == "Report" else None
     if not isinstance(found, list):
         raise ValueError("no report")  # noqa: TRY004 - what is read, not what is passed
-    for finding in found:
-        place = finding.get("location") if isinstance(finding, dict) else 0
-        resource = finding.get("resource") if isinstance(finding, dict) else 0
-        if not all(isinstance(part, dict | None) for part in (place, resource)) or not all(
-            isinstance(finding.get(key), str) for key in ("rule", "fingerprint", "state", "message")
-        ):
-            raise ValueError("no report")
+    if not all(map(_is_finding, found)):
+        raise ValueError("no report")
     return found
+
+
+def _is_finding(finding: object) -> bool:
+    """Has it the parts that a waiver is made of, each a text?"""
+    if not isinstance(finding, dict):
+        return False
+    place, resource = finding.get("location") or {}, finding.get("resource") or {}
+    if not isinstance(place, dict) or not isinstance(resource, dict):
+        return False
+    texts = [finding.get(key) for key in ("rule", "fingerprint", "state", "message")]
+    texts += [place.get("path", ""), *(resource.get(key, "") for key in ("group", "kind", "namespace", "name"))]
+    return all(isinstance(text, str) for text in texts)
 
 
 def candidates(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -123,7 +130,7 @@ def add_waiver(
         parse_waivers(text.encode(), WAIVERS_PATH, all_rules())
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(text.encode())
-    except (SettingsError, UnicodeDecodeError) as error:
+    except (SettingsError, UnicodeError) as error:
         raise UsageError(f"nothing was changed: {error}", remedy=getattr(error, "remedy", None)) from error
     except OSError as error:
         raise GitgateError(f"{WAIVERS_PATH} cannot be written: {error.strerror}") from error
@@ -158,17 +165,28 @@ def _entry(finding: Mapping[str, Any], terms: Terms) -> list[str]:
     resource = finding.get("resource")
     if resource:
         keys = [key for key in ("group", "kind", "namespace", "name") if resource.get(key)]
-        lines.append(f"resource: {{{', '.join(f'{key}: {json.dumps(resource[key])}' for key in keys)}}}")
+        lines.append(f"resource: {{{', '.join(f'{key}: {_quoted(resource[key])}' for key in keys)}}}")
     path = (finding.get("location") or {}).get("path")
     if path:
-        lines.append(f"path: {json.dumps(path)}")
+        lines.append(f"path: {_quoted(path)}")
     lines += [
         f'fingerprint: "{finding["fingerprint"]}"',
-        f"owner: {json.dumps(' '.join(terms.owner.split()), ensure_ascii=False)}",
-        f"reason: {json.dumps(' '.join(terms.reason.split()), ensure_ascii=False)}",
+        f"owner: {_quoted(' '.join(terms.owner.split()))}",
+        f"reason: {_quoted(' '.join(terms.reason.split()))}",
         f'expires: "{terms.expires}"',
     ]
     return lines
+
+
+def _quoted(text: str) -> str:
+    """A double-quoted scalar of YAML: JSON, but that a character beyond U+FFFF is one escape and not two."""
+    return "".join(('"', *map(_spelt, text), '"'))
+
+
+def _spelt(character: str) -> str:
+    if character.isprintable() and character not in '"\\':
+        return character
+    return f"\\U{ord(character):08x}" if ord(character) > 0xFFFF else json.dumps(character)[1:-1]
 
 
 def _with_entries(text: str | None, entries: Sequence[list[str]]) -> str:

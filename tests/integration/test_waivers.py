@@ -303,3 +303,27 @@ def test_a_signature_finding_cannot_be_waived(repository, tmp_path) -> None:
     assert (ended.code, ended.stderr.splitlines()[0]) == (2, "gitgate: findings of signature/unsigned cannot be waived")
     ended = gitgate("waiver", "add", f"--report={tmp_path / 'report.json'}", cwd=repository.path)
     assert (ended.code, ended.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "{}",
+        "[" * 100_000,
+        '{"kind": "Report", "findings": {}}',
+        '{"kind": "Report", "findings": [3]}',
+        '{"kind": "Report", "findings": [{"rule": 3}]}',
+        '{"kind": "Report", "findings": [{"rule": "", "fingerprint": "", "state": "", "message": "", "location": []}]}',
+        '{"kind": "Report", "findings": [{"rule": "", "fingerprint": "", "state": "", "message": "", "resource": 1}]}',
+        '{"kind": "Report", "findings": [{"rule": "", "fingerprint": "", "state": "", "message": "", "resource": {"name": 1}}]}',
+    ],
+)
+def test_what_is_no_report_is_refused(repository, tmp_path, text) -> None:
+    (tmp_path / "report.json").write_text(text)
+    repository.commit({"web.yaml": deployment()})
+    ended = gitgate("waiver", "add", "a", *TERMS, f"--report={tmp_path / 'report.json'}", cwd=repository.path)
+    if text.endswith("[]}]}"):  # An empty location is none.
+        assert (ended.code, "no finding has" in ended.stderr) == (2, True)
+    else:
+        assert (ended.code, "is no JSON report of gitgate" in ended.stderr) == (2, True)
