@@ -8,7 +8,7 @@ TOOLS := $(CURDIR)/.tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install tools demo test lint format docs schemas policies lock bench conformance package clean
+.PHONY: help install tools control-plane demo test lint format docs schemas policies lock bench conformance package clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,6 +21,9 @@ install: $(VENV)/.installed  ## the virtual environment in .venv, with gitgate i
 
 tools:  ## the pinned kustomize in .tools/bin, unless one is on PATH
 	@sh tools/kustomize.sh "$(TOOLS)"
+
+control-plane:  ## kube-apiserver and etcd built from their Go modules, in a cache outside the tree, for the server tests
+	@sh tools/control-plane.sh "$${XDG_CACHE_HOME:-$$HOME/.cache}/gitgate/control-plane"
 
 demo: install tools  ## judge an example pull request: a rejection, then the accepted repair
 	@$(BIN)/python examples/demo.py
