@@ -188,7 +188,7 @@ def _live(file: Path, context: SourceContext) -> tuple[Resource, ...]:
 
 def render(planned: Planned, output: str, *, color: bool, verbose: bool) -> str:
     """A plan in one of the formats."""
-    from gitgate.reconcile.render import printable, render_text  # noqa: PLC0415
+    from gitgate.reconcile.render import render_text  # noqa: PLC0415
 
     if output == "json":
         return _json(planned)
@@ -200,8 +200,7 @@ def render(planned: Planned, output: str, *, color: bool, verbose: bool) -> str:
         from gitgate.reconcile.render_html import render_html  # noqa: PLC0415
 
         return render_html(planned.plan, planned.consequences, notes=_notes(planned))
-    text = render_text(planned.plan, planned.consequences, color=color, verbose=verbose)
-    return text + "".join(f"{printable(note)}\n" for note in _notes(planned))
+    return render_text(planned.plan, planned.consequences, color=color, verbose=verbose, notes=_notes(planned))
 
 
 def _notes(planned: Planned) -> tuple[str, ...]:

@@ -22,6 +22,11 @@ def render_json(plan: Plan, consequences: Iterable[Consequence]) -> str:
         "kubernetesVersion": plan.version,
         "counts": {action.value: count for action, count in plan.counts.items()},
         "objects": [_planned(item) for item in plan.objects if item.action is not Action.UNCHANGED or item.ignored],
+        "drift": [
+            {**_id(item.id), "fields": [_change(change) for change in item.drift]}
+            for item in plan.objects
+            if item.drift
+        ],
         "consequences": [_consequence(item) for item in consequences],
         "assumptions": list(plan.assumptions),
     }
@@ -79,4 +84,6 @@ def _consequence(item: Consequence) -> dict[str, Any]:
         "code": item.code,
         "message": item.message,
         "field": format_field_path(item.field) or None,
+        "other": item.other or None,
+        "place": item.place,
     }

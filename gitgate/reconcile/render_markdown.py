@@ -3,37 +3,55 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
-from gitgate.location import format_field_path
-from gitgate.reconcile.changes import ABSENT, FieldChange
 from gitgate.reconcile.consequence import Consequence
 from gitgate.reconcile.plan import Action, Plan, PlannedObject
-from gitgate.reconcile.render import SIGNS, printable, summary, value_text
+from gitgate.reconcile.views import Entry, drift_line, drifted, entries, grave, object_lines
+from gitgate.reconcile.words import SIGNS, printable, summary
 
 LIMIT = 60_000
 """Characters; GitHub refuses a comment of more than 65,536."""
-
-_RISK = (Action.BLOCKED, Action.PRUNE, Action.REPLACE, Action.UNKNOWN, Action.ORPHAN, Action.UPDATE, Action.CREATE,
-         Action.UNCHANGED)  # fmt: skip
+_BLOCK_LIMIT = 8_000
+"""Characters of one object: no object may crowd out all others."""
+_TOP = 20
+_NOTES = 20
+_FIELDS = 50
 
 
 def render_markdown(plan: Plan, consequences: Iterable[Consequence], *, notes: Sequence[str] = ()) -> str:
-    """The plan as Markdown, with counts first and what is most dangerous next."""
-    told = tuple(consequences)
-    head = [f"### Plan: {summary(plan)}", ""]
-    tail = ["", *(f"> {_text(note)}  " for note in notes), "<details><summary>Assumptions</summary>", ""]
+    """The plan as Markdown, with the verdict and the counts first and what is most dangerous next."""
+    shown = entries(plan, consequences)
+    head = [f"### Plan: {summary(plan)}", "", *_verdict(plan), *_notes(notes)]
+    tail = ["", "<details><summary>Assumptions</summary>", ""]
     tail += [
-        *(f"- {_text(assumption)}" for assumption in (f"Kubernetes {plan.version}", *plan.assumptions)),
+        *(f"- {_code(assumption)}" for assumption in (f"Kubernetes {plan.version}", *plan.assumptions)),
         "",
         "</details>",
         "",
     ]
     room = LIMIT - sum(len(line) + 1 for line in head + tail) - 200
-    body, left = _fit([*_warnings(told), *_objects(plan)], room)
+    drift = drifted(plan)
+    first = [_drift(drift)] if drift else []
+    body, left = _fit([*_top(grave(shown)), *first, *map(_object, shown)], room)
     if left:
         body.append(f"\n…and {left} more, which did not fit here.")
     return "\n".join([*head, *body, *tail])[:LIMIT]
+
+
+def _verdict(plan: Plan) -> list[str]:
+    blocked = plan.counts[Action.BLOCKED]
+    if not blocked:
+        return []
+    objects = "1 object" if blocked == 1 else f"{blocked} objects"
+    return [f"**{objects} cannot be applied: the agent would fail on every sync.**", ""]
+
+
+def _notes(notes: Sequence[str]) -> list[str]:
+    lines = [f"> - {_code(note)}" for note in notes[:_NOTES]]
+    if len(notes) > _NOTES:
+        lines.append(f"> - …and {len(notes) - _NOTES} more")
+    return [*lines, ""] if lines else []
 
 
 def _fit(blocks: list[str], room: int) -> tuple[list[str], int]:
@@ -46,48 +64,47 @@ def _fit(blocks: list[str], room: int) -> tuple[list[str], int]:
     return taken, 0
 
 
-def _warnings(consequences: Iterable[Consequence]) -> Iterator[str]:
-    for consequence in consequences:
-        yield f"- **{_text(str(consequence.resource))}**: {_text(consequence.message)}"
+def _top(consequences: tuple[Consequence, ...]) -> list[str]:
+    lines = [f"- {_code(str(one.resource))}: {_code(one.message)}" for one in consequences[:_TOP]]
+    if len(consequences) > _TOP:
+        lines.append(f"- …and {len(consequences) - _TOP} more to look at, told with their objects")
+    return [*lines, ""] if lines else []
 
 
-def _objects(plan: Plan) -> Iterator[str]:
-    shown = (item for item in plan.objects if item.ignored or item.action is not Action.UNCHANGED)
-    for item in sorted(shown, key=lambda one: (_RISK.index(one.action), one.id)):
-        lines = list(_details(item))
-        title = f"<code>{SIGNS[item.action]}</code> {_text(str(item.id))} <i>{item.action.value}</i>"
-        if lines:
-            yield "\n".join([f"<details><summary>{title}</summary>\n\n<pre>", *lines, "</pre></details>"])
-        else:
-            yield f"<p>{title}</p>"
+def _drift(items: tuple[PlannedObject, ...]) -> str:
+    objects = "1 object" if len(items) == 1 else f"{len(items)} objects"
+    lines = [_text(f"↺ {item.id}: {drift_line(change)}") for item in items for change in item.drift]
+    return _block(f"Live drift that the agent puts back: {objects}", lines)
 
 
-def _details(item: PlannedObject) -> Iterator[str]:
-    if item.reason:
-        yield _text(item.reason)
-    for failure in item.failures:
-        yield _text(f"the API server says: {failure}")
-    if item.action is Action.CREATE:
-        return
-    for change in item.changes[:50]:
-        yield _text(_line(change))
-    if len(item.changes) > 50:
-        yield f"… and {len(item.changes) - 50} more fields"
-    yield from (_text(f"◌ {field}") for field in item.ignored[:50])
-    if len(item.ignored) > 50:
-        yield f"… and {len(item.ignored) - 50} more ignored fields"
+def _object(entry: Entry) -> str:
+    item = entry.item
+    title = f"{_code(f'{SIGNS[item.action]} {item.id}')} <i>{item.action.value}</i>"
+    lines = [_text(line) for line in object_lines(entry, fields=_FIELDS)]
+    return _block(title, lines) if lines else f"<p>{title}</p>"
 
 
-def _line(change: FieldChange) -> str:
-    path = format_field_path(change.path)
-    if change.old is ABSENT:
-        return f"+ {path}: {value_text(change.new)}"
-    if change.new is ABSENT:
-        return f"- {path}: {value_text(change.old)}"
-    return f"~ {path}: {value_text(change.old)} → {value_text(change.new)}"
+def _block(title: str, lines: list[str]) -> str:
+    room = _BLOCK_LIMIT
+    kept: list[str] = []
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            kept.append(f"… and {len(lines) - len(kept)} more lines")
+            break
+        kept.append(line)
+    return "\n".join([f"<details><summary>{title}</summary>\n\n<pre>", *kept, "</pre></details>"])
 
 
-_MARKUP = {ord(letter): f"&#{ord(letter)};" for letter in "\\`*_[]()#!|~@{}"}
+_CODE_LIMIT = 600
+
+
+def _code(text: str) -> str:
+    """Untrusted text as code: GitHub makes no mention, link or picture of what stands in it."""
+    return f"<code>{_text(text[:_CODE_LIMIT])}</code>"
+
+
+_MARKUP = {ord(letter): f"&#{ord(letter)};" for letter in "\\`*_[]()#!|~@{}:"}
 
 
 def _text(text: str) -> str:

@@ -1,0 +1,156 @@
+"""The four views of a plan: risk first, noise folded, drift apart, never too long, and nothing in them alive."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from gitgate import bundled
+from gitgate.reconcile.render import render_text
+from gitgate.reconcile.render_html import render_html
+from gitgate.reconcile.render_json import render_json
+from gitgate.reconcile.render_markdown import LIMIT, render_markdown
+from tests.support.agents import Item, planned, snapshot
+from tests.support.cluster import changed, thing, workload
+from tests.support.web_page import page_of
+
+CONFIG = thing("v1", "ConfigMap", data={"a": "1"})
+CLAIM = thing("v1", "PersistentVolumeClaim", spec={"accessModes": ["ReadWriteOnce"],
+                                                   "resources": {"requests": {"storage": "1Gi"}}})  # fmt: skip
+BLOCKED = changed(
+    changed(workload("DaemonSet"), "spec.selector.matchLabels.app", "x"), "spec.template.metadata.labels.app", "x"
+)
+VIEWS = (render_text, render_json, render_markdown, render_html)
+HOSTILE = (
+    "<script>alert(1)</script>", "</pre></details><img src=x onerror=alert(1)>", "' onmouseover='alert(1)", "\x1b[2J",
+    "\u202egnp", "[x](javascript:alert(1))", "@team", "](http://x)", "`x`", "| a | b |", "\n# big\n", "\ud800", "&lt;b&gt;",
+    "--><b>",
+)  # fmt: skip
+
+
+def many(count: int) -> list[Item]:
+    return [changed(CONFIG, "metadata.name", f"c{number}") for number in range(count)]
+
+
+class Tags(HTMLParser):
+    """The tags and attributes of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.add(tag)
+        self.found.update(f"{tag} {name}" for name, _ in attrs)
+
+
+def tags(page: str) -> set[str]:
+    reader = Tags()
+    reader.feed(page)
+    return reader.found
+
+
+def test_risk_comes_first() -> None:
+    plan, found = planned([workload("DaemonSet"), CLAIM, CONFIG], [BLOCKED, changed(CONFIG, "data.a", "2"), workload()])
+    for view in (render_text, render_markdown):
+        text = view(plan, found)
+        marks = [text.rindex(name) for name in ("DaemonSet", "PersistentVolumeClaim", "ConfigMap", "Deployment")]
+        assert marks == sorted(marks)
+
+
+def test_many_objects_that_change_alike_are_folded_and_counted() -> None:
+    before, after = many(500), [changed(one, "data.a", "2") for one in many(500)]
+    plan, found = planned(before, after)
+    text = render_text(plan, found)
+    assert len(text.splitlines()) < 20
+    assert "… and 497 more objects alike" in text
+    assert text.endswith("Plan: 500 to update.\n")
+    assert len(render_text(plan, found, verbose=True).splitlines()) > 1000
+
+
+def test_what_is_blocked_is_never_folded() -> None:
+    names = [f"d{number}" for number in range(50)]
+    plan, found = planned([changed(workload("DaemonSet"), "metadata.name", name) for name in names],
+                          [changed(BLOCKED, "metadata.name", name) for name in names])  # fmt: skip
+    assert all(f"! DaemonSet shop/{name} " in render_text(plan, found) for name in names)
+
+
+def test_live_drift_is_a_section_of_its_own_in_every_view() -> None:
+    live = snapshot(workload(replicas=7), CONFIG).resources
+    plan, found = planned([workload(replicas=2), CONFIG], [workload(replicas=2), CONFIG], live=live)
+    told = "spec.replicas: live 7, which the agent puts back to 2"
+    text, page = render_text(plan, found), render_html(plan, found)
+    assert text.index("Live drift") < text.index(told)
+    assert "Live drift that the agent puts back" in page
+    assert told in page
+    assert "Live drift that the agent puts back&#58; 1 object" in render_markdown(plan, found).replace(
+        "back: ", "back&#58; "
+    )
+    (drift,) = json.loads(render_json(plan, found))["drift"]
+    assert (drift["kind"], drift["fields"]) == ("Deployment", [{"field": "spec.replicas", "old": 7, "new": 2}])
+
+
+def test_without_a_live_state_there_is_no_section_of_drift() -> None:
+    plan, found = planned([CONFIG], [changed(CONFIG, "data.a", "2")])
+    assert not any("Live drift" in view(plan, found) for view in VIEWS)
+
+
+@pytest.mark.parametrize("count", [5, 5000])
+def test_markdown_keeps_verdict_and_worst_object_whatever_the_size(count: int) -> None:
+    before = [workload("DaemonSet"), *many(count)]
+    plan, found = planned(before, [BLOCKED, *(changed(one, "data.a", "2" * 500) for one in many(count))])
+    text = render_markdown(plan, found, notes=[f"note {number} " + "x" * 3000 for number in range(1000)])
+    assert len(text) <= LIMIT
+    assert text.startswith(f"### Plan: {count} to update, 1 blocked")
+    assert "1 object cannot be applied" in text
+    assert "field is immutable" in text
+    assert page_of(text).nesting_errors == []
+
+
+@pytest.mark.parametrize("word", HOSTILE)
+def test_hostile_names_and_values_are_inert_in_every_view(word: str) -> None:
+    evil = changed(changed(CONFIG, "metadata.name", word), "data", {word: word})
+    edited = changed(evil, "data", {word: word + "2", "x": word})
+    plan, found = planned(
+        [evil, workload()], [edited, changed(workload(), "spec.template.spec.serviceAccountName", word)]
+    )
+    safe, safe_found = planned([CONFIG, workload()], [
+        changed(CONFIG, "data", {"x": "1"}), changed(workload(), "spec.template.spec.serviceAccountName", "robot")])  # fmt: skip
+    assert tags(render_html(plan, found, notes=[word])) - tags(render_html(safe, safe_found, notes=["x"])) <= {
+        "details open"
+    }
+    page = page_of(render_markdown(plan, found, notes=[word]))
+    assert page.tags <= {"h3", "p", "details", "summary", "code", "i", "pre", "ul", "li", "strong", "blockquote", "br"}
+    assert (page.links, page.live) == ([], [])
+    text = render_text(plan, found, notes=[word])
+    assert all(line.isprintable() for line in text.splitlines())
+    render_json(plan, found).encode("ascii")
+
+
+def test_the_json_follows_its_schema() -> None:
+    validator = Draft202012Validator(json.loads(bundled.schema_file("plan-v1.json").read_bytes()))
+    live = snapshot(workload("DaemonSet"), workload(replicas=7)).resources
+    before = [workload("DaemonSet"), CLAIM, workload(replicas=2)]
+    plan, found = planned(before, [BLOCKED, CONFIG, workload(replicas=2)], live=live)
+    document = json.loads(render_json(plan, found))
+    validator.validate(document)
+    assert document["drift"]
+    assert document["consequences"]
+
+
+def test_the_page_loads_nothing() -> None:
+    plan, found = planned([CONFIG], many(20))
+    page = render_html(plan, found)
+    assert "default-src 'none'" in page
+    assert not any(mark in page for mark in ("http:", "https:", "src=", "@import", "url("))
+
+
+def test_every_square_of_the_picture_leads_to_an_object() -> None:
+    plan, found = planned(many(30), many(40))
+    page = render_html(plan, found)
+    links = {part.split("'")[0] for part in page.split("href='#")[1:]}
+    assert len(links) == 10
+    assert all(f"id={link} " in page for link in links)
