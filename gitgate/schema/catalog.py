@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from gitgate import bundled
 from gitgate.errors import UsageError
 from gitgate.resource import Resource
+from gitgate.schema.agents import agent_version, agent_versions
 from gitgate.schema.definition import CustomVersion, read_definition
 from gitgate.schema.formats import FORMATS
 from gitgate.schema.list_keys import ListPlan, plan_lists
@@ -147,10 +148,15 @@ class SchemaCatalog:
         version: `1.33`.
     """
 
-    def __init__(self, version: str, kinds: Mapping[Kind, KindSchema], types: Mapping[str, Schema]) -> None:
+    def __init__(
+        self, version: str, kinds: Mapping[Kind, KindSchema], types: Mapping[str, Schema],
+        defined: frozenset[tuple[str, str]] = frozenset(),
+    ) -> None:  # fmt: skip
         self.version = version
         self._kinds = dict(kinds)
         self._types = types
+        self._defined = defined
+        self._agents: dict[Kind, KindSchema | None] = {}
 
     @staticmethod
     def bundled_versions() -> tuple[str, ...]:
@@ -184,16 +190,18 @@ class SchemaCatalog:
             definitions: CustomResourceDefinition objects; what is none is left out.
         """
         kinds = dict(self._kinds)
+        defined = set(self._defined)
         for definition in definitions:
             for version in read_definition(definition.data).versions:
                 name = (version.group, version.version, version.kind)
+                defined.add((version.group, version.kind))
                 present = kinds.get(name)
                 if present is not None and present.custom is None:
                     continue
                 kinds.pop(name, None)
                 if version.served:
                     kinds[name] = CustomKindSchema(version, self._types)
-        return SchemaCatalog(self.version, kinds, self._types)
+        return SchemaCatalog(self.version, kinds, self._types, frozenset(defined))
 
     def find(self, group: str, version: str, kind: str) -> KindSchema | None:
         """The schema of a kind; None when this catalog does not know it.
@@ -204,14 +212,26 @@ class SchemaCatalog:
         if found is not None:
             return found
         converted = self._kinds.get((group, version, kind.lower()))
-        return converted if converted is not None and converted.custom is not None and converted.custom.open else None
+        if converted is not None and converted.custom is not None and converted.custom.open:
+            return converted
+        return self._agent_kind((group, version, kind))
+
+    def _agent_kind(self, name: Kind) -> KindSchema | None:
+        """One of the kinds of Flux and Argo CD, unless the tree or the settings define it themselves."""
+        if (name[0], name[2]) in self._defined:
+            return None
+        if name not in self._agents:
+            version = agent_version(*name)
+            self._agents[name] = CustomKindSchema(version, self._types) if version is not None else None
+        return self._agents[name]
 
     def versions(self, group: str, kind: str) -> tuple[str, ...]:
         """The API versions in which a kind is known, sorted."""
-        return tuple(sorted(name[1] for name in self._kinds if (name[0], name[2]) == (group, kind)))
+        own = tuple(sorted(name[1] for name in self._kinds if (name[0], name[2]) == (group, kind)))
+        return own if own or (group, kind) in self._defined else agent_versions(group, kind)
 
     def kinds(self) -> Iterator[KindSchema]:
-        """Every kind that is known, in the order of group, version and kind."""
+        """Every kind that is known, in the order of group, version and kind; those of agents are not listed."""
         return (self._kinds[name] for name in sorted(self._kinds))
 
 
