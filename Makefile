@@ -19,8 +19,9 @@ $(VENV)/.installed: pyproject.toml tools/install.sh
 
 install: $(VENV)/.installed  ## the virtual environment in .venv, with gitgate installed for editing
 
-tools:  ## the pinned kustomize in .tools/bin, unless one is on PATH
+tools:  ## the pinned kustomize and helm in .tools/bin, unless they are on PATH
 	@sh tools/kustomize.sh "$(TOOLS)"
+	@sh tools/helm.sh "$(TOOLS)"
 
 control-plane:  ## kube-apiserver and etcd built from their Go modules, in a cache outside the tree, for the server tests
 	@sh tools/control-plane.sh "$${XDG_CACHE_HOME:-$$HOME/.cache}/gitgate/control-plane"
