@@ -68,6 +68,9 @@ def find_owners(resources: Iterable[Resource]) -> tuple[Owner, ...]:
     for resource in resources:
         if resource.id.group == FLUX_GROUP and resource.id.kind == "Kustomization":
             owners.append(_flux(resource))
+        elif resource.id.group == "helm.toolkit.fluxcd.io" and resource.id.kind == "HelmRelease":
+            # It owns what its chart renders to, and nothing by its place. Helm 4 applies on the server's side.
+            owners.append(Owner(str(resource.id), "\0", ApplyMethod.SERVER_SIDE, force=False, prunes=True))
         elif resource.id.group == ARGO_GROUP and resource.id.kind == "Application":
             owners += _argo(resource)
     return tuple(sorted(owners, key=lambda owner: (-len(owner.path), owner.name)))

@@ -29,6 +29,7 @@ MAXIMUM_OWNERS = 5_000
 MAXIMUM_DEPTH = 30
 _MAXIMUM_SELVES = 3
 """How often an owner may change itself by what it applies."""
+_NAMED = 5
 _Key = tuple[str, tuple[str, str, str, str], str]
 
 
@@ -164,8 +165,10 @@ class _Walker:
         self.outcomes[self._key(owner)] = (owner, outcome)
         world = self.workshop.world(owner)
         world.add(outcome.resources)
-        failed = not outcome.closures or any(state is Coverage.FAILED for state in outcome.files.values())
-        world.incomplete = world.incomplete or bool(outcome.not_rendered) or (failed and not outcome.resources)
+        # What a chart installs is hardly ever what others refer to; what another repository applies may well be.
+        unknown = outcome.not_rendered and outcome.problems
+        failed = any(state is Coverage.FAILED for state in outcome.files.values())
+        world.incomplete = world.incomplete or bool(unknown) or (failed and not outcome.resources)
         for resource in outcome.resources:
             if not any(kind.owns(resource) for kind in self.types):
                 continue
@@ -190,12 +193,31 @@ class _Walker:
         problems = list(self.problems)
         for owner, _ in outcomes:
             problems.extend(self._type(owner).examine(owner, self.workshop))
+        problems.extend(_releases(outcomes, self.workshop))
         reached = Reached(
             self.workshop.graph,
             tuple(closure for _, outcome in outcomes for closure in outcome.closures),
             {path: ReferenceKind.RESOURCE for _, outcome in outcomes for path in sorted(outcome.yaml_files)},
         )
         return Walk(tuple(self.clusters), tuple(outcomes), tuple(problems), reached)
+
+
+def _releases(outcomes: Iterable[tuple[Owner, Outcome]], workshop: Workshop) -> Iterator[Problem]:
+    """One note for each cluster of what is judged as an object only, as charts seldom lie in the repository."""
+    found: dict[str, list[Owner]] = {}
+    for owner, outcome in outcomes:
+        if outcome.not_rendered and not outcome.problems:
+            found.setdefault(owner.cluster.name, []).append(owner)
+    for cluster, owners in found.items():
+        names = [owner.name.partition(" ")[2] for owner in owners]
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        verb = "release is" if len(names) == 1 else "releases are"
+        message = (
+            f"{len(names)} {verb} judged as objects only, as their charts are not in the repository: "
+            f"{', '.join(names[:_NAMED])}{more}"
+        )
+        problem = workshop.problem(owners[0], "release-not-rendered", message, ())
+        yield replace(problem, resource=None, origin=None, discriminator=cluster)
 
 
 def _run(work: Work) -> object:

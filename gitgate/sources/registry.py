@@ -13,6 +13,7 @@ from gitgate.settings import SourceSetting
 from gitgate.sources.base import Source, SourceContext
 from gitgate.sources.checkout import attribute_problems
 from gitgate.sources.flux.kustomizations import FluxKustomizations
+from gitgate.sources.flux.releases import FluxReleases
 from gitgate.sources.helm_source import HelmSource
 from gitgate.sources.kustomize import KustomizeSource
 from gitgate.sources.owner_walk import Walk, walk_owners
@@ -24,7 +25,7 @@ from gitgate.tree import Tree
 
 SOURCES: tuple[Source, ...] = (KustomizeSource(), HelmSource(), PlainSource())
 """In the order in which they choose their files: plain takes what is left."""
-OWNER_TYPES: tuple[OwnerType, ...] = (FluxKustomizations(),)
+OWNER_TYPES: tuple[OwnerType, ...] = (FluxKustomizations(), FluxReleases())
 """Kinds of objects by which agents apply others."""
 _FOUND = (PathKind.FILE, PathKind.DIRECTORY)
 

@@ -91,4 +91,13 @@ RULES: tuple[Rule, ...] = (
         remedy="Let the objects apply less of one another.",
         references=(_KUSTOMIZATION,),
     ),
+    Rule(
+        id="schema/release-not-rendered",
+        title="Helm releases whose charts are somewhere else",
+        severity=Severity.NOTE,
+        what="HelmReleases install charts of registries or other repositories, so only the releases were judged.",
+        why="What the charts bring into the cluster with these values is not known here.",
+        remedy="Keep the chart in the repository and name it with a GitRepository to have it rendered.",
+        references=(_HELM,),
+    ),
 )

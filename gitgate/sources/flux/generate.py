@@ -97,24 +97,33 @@ def with_spec(base: Mapping[str, Any], spec: Mapping[str, Any], directory: str, 
             if not isinstance(spec[name], str):
                 raise SpecError(("spec", name), "must be text")
             value[target] = spec[name]
+    components = list(_components(spec, directory, files))
+    if components:
+        value["components"] = [*items(value.get("components")), *components]
+    for name, new in laid_over(spec, items(value.get("images"))).items():
+        value[name] = new if name == "images" else [*items(value.get(name)), *new]
+    if _list(spec, "buildMetadata"):
+        value["buildMetadata"] = _list(spec, "buildMetadata")
+    return value
+
+
+def laid_over(spec: Mapping[str, Any], images: list[Any] | None = None) -> Mapping[str, list[Any]]:
+    """Patches and images that a spec lays over objects, as fields of a kustomization; only those that it has.
+
+    Raises:
+        SpecError: The spec cannot be read.
+    """
     added: dict[str, list[Any]] = {
         "patches": [_patch(patch, index) for index, patch in enumerate(_list(spec, "patches"))],
-        "components": list(_components(spec, directory, files)),
         "patchesStrategicMerge": [json.dumps(patch) for patch in _list(spec, "patchesStrategicMerge")],
         "patchesJson6902": [
             {"patch": json.dumps(mapping(patch).get("patch")), "target": _target(mapping(patch).get("target"))}
             for patch in _list(spec, "patchesJson6902")
         ],
     }
-    for name, new in added.items():
-        if new:
-            value[name] = [*items(value.get(name)), *new]
-    images = _list(spec, "images")
-    if images:
-        value["images"] = _images(items(value.get("images")), images)
-    if _list(spec, "buildMetadata"):
-        value["buildMetadata"] = _list(spec, "buildMetadata")
-    return value
+    if _list(spec, "images"):
+        added["images"] = _images(images or [], _list(spec, "images"))
+    return {name: new for name, new in added.items() if new}
 
 
 def _list(spec: Mapping[str, Any], name: str) -> list[Any]:

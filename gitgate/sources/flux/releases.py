@@ -1,0 +1,196 @@
+"""Flux HelmReleases: rendered where the repository holds their chart, judged as objects where it does not.
+
+Sources: fluxcd/helm-controller, api/v2/helmrelease_types.go and internal/{postrender,release}; fluxcd/pkg, chartutil.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gitgate.location import FieldPath
+from gitgate.proposal import Coverage, Problem
+from gitgate.resource import Resource
+from gitgate.sources.flux.dependencies import dependency_problems
+from gitgate.sources.flux.kustomizations import with_metadata
+from gitgate.sources.flux.post_render import PostRenderError, post_rendered
+from gitgate.sources.flux.sources import FluxSource, Whose, find_source, inside_source
+from gitgate.sources.flux.values import ValuesProblem, release_values, values_references
+from gitgate.sources.helm_request import HelmOutcome, HelmRendering, HelmRequest
+from gitgate.sources.owners import Entry, Outcome, Owner, Work, Workshop, items, mapping, text
+from gitgate.sources.tree_files import PathKind
+
+GROUP = "helm.toolkit.fluxcd.io"
+KIND = "HelmRelease"
+_NAME_LENGTH = 53
+"""Source: fluxcd/helm-controller, internal/release/name.go, `ShortenName`."""
+_CHART = ("spec", "chart", "spec", "chart")
+_NOT_NAMESPACED = frozenset((
+    "APIService", "CertificateSigningRequest", "ClusterRole", "ClusterRoleBinding", "ClusterTrustBundle",
+    "CSIDriver", "CSINode", "CustomResourceDefinition", "DeviceClass", "FlowSchema", "GatewayClass", "IPAddress",
+    "IngressClass", "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "MutatingWebhookConfiguration",
+    "Namespace", "Node", "PersistentVolume", "PriorityClass", "PriorityLevelConfiguration", "RuntimeClass",
+    "ServiceCIDR", "StorageClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
+    "ValidatingWebhookConfiguration", "VolumeAttachment", "VolumeAttributesClass",
+))  # fmt: skip
+_BUILT_IN = ("", "apps", "batch", "autoscaling", "policy", "extensions")
+
+
+@dataclass(frozen=True, slots=True)
+class FluxReleases:
+    """See `OwnerType`."""
+
+    mark: bytes = GROUP.encode()
+
+    def owns(self, resource: Resource) -> bool:
+        """See `OwnerType`."""
+        return resource.id.group == GROUP and resource.id.kind == KIND
+
+    def entry(self, resource: Resource) -> Entry | None:
+        """See `OwnerType`: a release reads no manifests."""
+        del resource
+        return None
+
+    def waits(self, owner: Owner, workshop: Workshop) -> bool:
+        """See `OwnerType`: for its source, and for objects that hold its values."""
+        world = workshop.world(owner)
+        if any(world.find("", kind, owner.namespace, name) is None for kind, name, _, _ in values_references(owner)):
+            return True
+        reference = _source_reference(owner)
+        return bool(reference) and find_source(owner, world, reference).whose is Whose.UNKNOWN
+
+    def prepare(self, owner: Owner, workshop: Workshop) -> Work:
+        """See `OwnerType`."""
+        source, chart = _chart(owner, workshop)
+        if chart is None:
+            return Work.done(Outcome(not_rendered=f"its chart comes from {source.told}"))
+        directory = inside_source(source, chart)
+        files = workshop.context.documents.files(workshop.tree)
+        if files.resolve(directory).kind is not PathKind.DIRECTORY:
+            message = f"{owner.name} installs the chart {chart!r}, which the tree does not have"
+            return Work.done(Outcome(problems=(
+                workshop.problem(owner, "agent-dangling-reference", message, _CHART, detail=chart),
+            )))  # fmt: skip
+        try:
+            values = release_values(owner, workshop.world(owner))
+        except ValuesProblem as error:
+            problem = workshop.problem(owner, "agent-invalid", f"{owner.name}: {error}", error.field, detail=str(error))
+            return Work.done(Outcome(problems=(problem,)))
+        request = _request(owner, workshop, source, files.resolve(directory).path, values.merged)
+        notes = tuple(_missing_values(owner, workshop, values.missing))
+        return Work(
+            None, lambda _: _finish(owner, workshop, workshop.context.helm.template(workshop.tree, request), notes)
+        )
+
+    def examine(self, owner: Owner, workshop: Workshop) -> Iterable[Problem]:
+        """See `OwnerType`."""
+        world = workshop.world(owner)
+        reference = _source_reference(owner)
+        if reference:
+            source = find_source(owner, world, reference)
+            if source.whose is Whose.UNKNOWN:
+                code = "agent-unproved-reference" if world.incomplete else "agent-dangling-reference"
+                path: FieldPath = (
+                    ("spec", "chartRef") if "chartRef" in owner.spec else ("spec", "chart", "spec", "sourceRef")
+                )
+                message = f"{owner.name} takes its chart from {source.told}, which nothing in the repository defines"
+                yield workshop.problem(owner, code, message, path, detail=source.told)
+        for kind, name, optional, path in values_references(owner):
+            if not optional and world.find("", kind, owner.namespace, name) is None:
+                told = f"{kind} {owner.namespace}/{name}"
+                message = f"{owner.name} takes values from {told}, which the repository does not have in plain text"
+                yield workshop.problem(owner, "agent-unproved-reference", message, path, detail=f"{kind} {name}")
+        yield from dependency_problems(owner, workshop, (GROUP, KIND))
+
+
+def _source_reference(owner: Owner) -> Mapping[str, Any]:
+    reference = mapping(owner.spec.get("chartRef"))
+    return reference or mapping(mapping(mapping(owner.spec.get("chart")).get("spec")).get("sourceRef"))
+
+
+def _chart(owner: Owner, workshop: Workshop) -> tuple[FluxSource, str | None]:
+    """Where the chart comes from, and its path there; None where nothing of it is in this repository."""
+    reference = _source_reference(owner)
+    source = find_source(owner, workshop.world(owner), reference)
+    chart = mapping(mapping(owner.spec.get("chart")).get("spec"))
+    if source.whose is Whose.OURS and reference.get("kind") in {"GitRepository", "ExternalArtifact"}:
+        return source, "." if "chartRef" in owner.spec else text(chart.get("chart")) or "."
+    name = text(chart.get("chart"))
+    return (replace(source, told=f"{source.told}, chart {name}") if name else source), None
+
+
+def release_name(owner: Owner) -> str:
+    """What Helm calls the release. Source: api/v2/helmrelease_types.go, `GetReleaseName`; internal/release/name.go."""
+    target = text(owner.spec.get("targetNamespace"))
+    name = text(owner.spec.get("releaseName"))
+    name = name or (f"{target}-{owner.resource.id.name}" if target else owner.resource.id.name)
+    if len(name) <= _NAME_LENGTH:
+        return name
+    return f"{name[: _NAME_LENGTH - 13]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+
+
+def _request(
+    owner: Owner, workshop: Workshop, source: FluxSource, chart: str, values: Mapping[str, Any]
+) -> HelmRequest:
+    spec = mapping(mapping(owner.spec.get("chart")).get("spec"))
+    files = [text(name) for name in items(spec.get("valuesFiles"))]
+    policies = [text(mapping(owner.spec.get(step)).get("crds")) for step in ("install", "upgrade")]
+    return HelmRequest(
+        chart=chart,
+        release_name=release_name(owner),
+        namespace=text(owner.spec.get("targetNamespace")) or owner.namespace,
+        values=values,
+        # Values files are looked for in the source, not in the chart.
+        chart_values_files=tuple(inside_source(source, name) for name in files),
+        ignore_missing_values_files=spec.get("ignoreMissingValuesFiles") is True,
+        include_crds=policies[0] != "Skip" or policies[1] in {"Create", "CreateReplace"},
+        skip_tests=True,
+        owner=workshop.place(owner.resource.origin, _CHART),
+    )
+
+
+def _missing_values(owner: Owner, workshop: Workshop, missing: Iterable[tuple[str, FieldPath]]) -> Iterator[Problem]:
+    for told, path in missing:
+        message = (
+            f"{owner.name} was rendered without the values in {told}, which the repository does not have in plain text"
+        )
+        yield workshop.problem(owner, "agent-unresolved-variable", message, path, detail=told)
+
+
+def _finish(owner: Owner, workshop: Workshop, answer: HelmRendering, notes: tuple[Problem, ...]) -> Outcome:
+    problems = [*answer.problems, *notes]
+    if answer.outcome is not HelmOutcome.RENDERED:
+        if not answer.problems:
+            message = f"{owner.name} could not be rendered: {answer.complaint or answer.outcome.value}"
+            problems.append(workshop.problem(owner, "helm-failed", message, _CHART, detail=answer.digest))
+        return Outcome(problems=tuple(problems), files=answer.files or {})
+    namespace = text(owner.spec.get("targetNamespace")) or owner.namespace
+    common = mapping(owner.spec.get("commonMetadata"))
+    resources = [_placed(resource, namespace) for resource in answer.resources]
+    try:
+        resources = list(post_rendered(owner, workshop.context.builder, resources))
+    except PostRenderError as error:
+        message = f"{owner.name}: its post-renderers fail: {error}"
+        problems.append(
+            workshop.problem(owner, "agent-invalid", message, ("spec", "postRenderers"), detail=answer.digest)
+        )
+        return Outcome(problems=tuple(problems), files=dict.fromkeys(answer.files, Coverage.FAILED))
+    return Outcome(
+        resources=tuple(
+            replace(one, data=with_metadata(one.data, common), origin=owner.owned(one.origin)) for one in resources
+        ),
+        problems=tuple(problems),
+        files=answer.files,
+    )
+
+
+def _placed(resource: Resource, namespace: str) -> Resource:
+    """The object in the release's namespace, where it names none and its kind is known to have one."""
+    own = resource.id
+    built_in = own.group in _BUILT_IN or own.group.endswith(".k8s.io")
+    if own.namespace or not built_in or own.kind in _NOT_NAMESPACED or not namespace:
+        return resource
+    metadata = {**mapping(resource.data.get("metadata")), "namespace": namespace}
+    return replace(resource, id=replace(own, namespace=namespace), data={**resource.data, "metadata": metadata})
