@@ -176,9 +176,10 @@ DIRECTORIES: Mapping[str, Mapping[str, str | bytes]] = {
         "one/kustomization.yaml": "resources:\n  - ../two\n",
         "two/kustomization.yaml": "resources:\n  - ../one\n",
     },
-    "chart-not-rendered": {
-        "Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
-        "templates/web.yaml": DEPLOYMENT.replace("name: web", 'name: {{ required "a name" .Values.name }}'),
+    "helm-dependency": {
+        "Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n"
+        "dependencies: [{name: db, version: 1.0.0, repository: 'https://charts.example.com'}]\n",
+        "templates/web.yaml": DEPLOYMENT,
     },
 }
 """Directories that show a rule where no text on a page can."""
