@@ -120,13 +120,17 @@ class Finding:
 
     @property
     def fingerprint(self) -> str:
-        """Stable name of the finding: 32 hex digits over rule, object, field, and the file where there is no object."""
+        """Stable name of the finding: 32 hex digits over rule, object, field, and the file where there is no object.
+
+        The same finding in two clusters is two: one may be mended, or waived, without the other.
+        """
         place: object = self.location.path if self.location is not None else ""
         if self.resource is not None:
             place = self.resource.identity
         field = self.stable_field or format_field_path(self.field)
+        cluster = (self.origin.cluster,) if self.origin is not None and self.origin.cluster else ()
         # repr() quotes every part, so that no crafted name can read like another finding's.
-        text = repr((self.rule, place, field, self.discriminator))
+        text = repr((self.rule, place, field, self.discriminator, *cluster))
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 

@@ -51,6 +51,19 @@ class SourceSetting:
     type: SourceType = SourceType.AUTO
 
 
+@dataclass(frozen=True, slots=True)
+class ClusterSetting:
+    """A cluster as settings name it.
+
+    Attributes:
+        name: For reports.
+        path: The directory at which its agent begins to read; empty for the whole repository.
+    """
+
+    name: str
+    path: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySettings:
     """What settings say of policies.
@@ -73,6 +86,7 @@ class Settings:
     Attributes:
         kubernetes_versions: `1.33`; empty means the newest bundled version.
         sources: Empty means: find them.
+        clusters: Empty means: find them.
         exclude: Globs of files that are no manifests.
         allowed_unknown_groups: API groups without a schema that pass, `*` for all of them; None means those that the
             base uses already.
@@ -88,6 +102,7 @@ class Settings:
 
     kubernetes_versions: tuple[str, ...] = ()
     sources: tuple[SourceSetting, ...] = ()
+    clusters: tuple[ClusterSetting, ...] = ()
     exclude: tuple[str, ...] = ()
     allowed_unknown_groups: frozenset[str] | None = None
     skipped_kinds: frozenset[str] = frozenset()
@@ -137,10 +152,16 @@ def parse_settings(data: bytes, name: str, rule_ids: Iterable[str]) -> Settings:
             compile_glob(pattern)
         except ValueError as error:
             raise error_at(name, document, ("exclude", index), str(error)) from error
-    for index, source in enumerate(value.get("sources", ())):
-        if any(part in {"", "..", "."} for part in source["path"].rstrip("/").split("/")) and source["path"] != ".":
-            message = f"{source['path']!r} must be a path inside the repository, without '..' or empty parts"
-            raise error_at(name, document, ("sources", index, "path"), message)
+    for kind in ("sources", "clusters"):
+        for index, entry in enumerate(value.get(kind, ())):
+            path = entry["path"]
+            if any(part in {"", "..", "."} for part in path.rstrip("/").split("/")) and path != ".":
+                message = f"{path!r} must be a path inside the repository, without '..' or empty parts"
+                raise error_at(name, document, (kind, index, "path"), message)
+    names = [cluster["name"] for cluster in value.get("clusters", ())]
+    for index, cluster in enumerate(names):
+        if cluster in names[:index]:
+            raise error_at(name, document, ("clusters", index, "name"), f"there are two clusters called {cluster!r}")
     for index, chosen in enumerate(value.get("policy", {}).get("sets", ())):
         try:
             bundled.policy_set(chosen)
@@ -169,6 +190,10 @@ def _settings(value: Mapping[str, Any], known_rules: frozenset[str]) -> Settings
         sources=tuple(
             SourceSetting(source["path"].rstrip("/"), SourceType(source.get("type", "auto")))
             for source in value.get("sources", ())
+        ),
+        clusters=tuple(
+            ClusterSetting(cluster["name"], "" if cluster["path"] == "." else cluster["path"].rstrip("/"))
+            for cluster in value.get("clusters", ())
         ),
         exclude=tuple(value.get("exclude", ())),
         allowed_unknown_groups=None if unknown_groups is None else frozenset(unknown_groups),

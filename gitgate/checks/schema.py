@@ -218,7 +218,11 @@ def _deprecated(resource: Resource, lifecycle: Lifecycle) -> Finding:
 
 
 def _violation_finding(resource: Resource, violation: SchemaViolation) -> Finding:
-    return _finding(violation.code, violation.message, resource, violation.field, fix=violation.fix)
+    finding = _finding(violation.code, violation.message, resource, violation.field, fix=violation.fix)
+    if violation.field not in resource.unresolved or violation.code == "unknown-field":
+        return finding
+    told = "the value has a variable in it that nothing in the repository resolves"
+    return replace(finding, severity=Severity.NOTE, message=f"{finding.message}; {told}")
 
 
 def _only_under_changed_definition(resource: Resource, violation: SchemaViolation) -> Finding:

@@ -191,11 +191,13 @@ def unjudged_sentence(numbers: Tally) -> str:
 
 
 def subject_of(finding: Finding) -> tuple[str, ...]:
-    """The object and the field in it; the field is left out where the message names it anyway."""
+    """The object, the field in it, and its cluster; the field is left out where the message names it anyway."""
     parts = [str(finding.resource)] if finding.resource is not None else []
     field = format_field_path(finding.field)
     if field and field not in finding.message:
         parts.append(field)
+    if finding.origin is not None and finding.origin.cluster:
+        parts.append(f"cluster {finding.origin.cluster}")
     return tuple(parts)
 
 

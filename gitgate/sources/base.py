@@ -11,7 +11,7 @@ from gitgate import bundled
 from gitgate.location import Location, format_field_path
 from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Resource
-from gitgate.settings import Settings, SourceSetting
+from gitgate.settings import ClusterSetting, Settings, SourceSetting
 from gitgate.sources.documents import DocumentReader
 from gitgate.sources.helm import HelmBuilder
 from gitgate.sources.kustomize_build import KustomizeBuilder
@@ -97,6 +97,7 @@ class SourceContext:
         builder: Runs kustomize.
         helm: Renders charts.
         sources: What settings name; empty means: find what is there.
+        clusters: What settings name; empty means: find what is there.
         exclude: Globs of files that are no manifests.
         progress: Told what is being done, never with untrusted text.
         resource_limit: Objects that one tree may render to.
@@ -107,6 +108,7 @@ class SourceContext:
     documents: DocumentReader
     builder: KustomizeBuilder
     sources: tuple[SourceSetting, ...] = ()
+    clusters: tuple[ClusterSetting, ...] = ()
     exclude: tuple[str, ...] = ()
     progress: Callable[[str], None] = lambda _: None
     resource_limit: int = 200_000
@@ -125,6 +127,7 @@ class SourceContext:
             helm=HelmBuilder(documents=documents, timeout=seconds, kube_version=versions[-1]),
             builder=KustomizeBuilder(timeout=seconds, limits=settings.limits),
             sources=settings.sources,
+            clusters=settings.clusters,
             exclude=settings.exclude,
             progress=progress,
         )

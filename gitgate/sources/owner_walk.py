@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from gitgate.location import Location, Precision
 from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Resource
+from gitgate.settings import ClusterSetting
 from gitgate.sources.base import SourceContext
 from gitgate.sources.clusters import (
     BOOTSTRAP,
@@ -23,6 +25,7 @@ from gitgate.sources.kustomization import ReferenceKind
 from gitgate.sources.kustomize_graph import KustomizeGraph
 from gitgate.sources.kustomize_render import Reached, in_parallel
 from gitgate.sources.owners import Outcome, Owner, OwnerType, Work, Workshop, World
+from gitgate.sources.tree_files import inside
 from gitgate.tree import Tree
 
 MAXIMUM_OWNERS = 5_000
@@ -66,6 +69,9 @@ def walk_owners(tree: Tree, context: SourceContext, types: Sequence[OwnerType]) 
     written = marked_objects(tree, context, (b".fluxcd.io", *(kind.mark for kind in types)))
     walker = _Walker(Workshop(tree=tree, context=context, graph=graph, worlds={}), types)
     waiting = tuple(candidates_of(written, types))
+    if context.clusters:
+        _enter_named(walker, context.clusters, waiting, written)
+        return walker.result()
     for path, group in self_managed(waiting):
         fresh = tuple(one for one in group if not walker.has_reached(one))
         if fresh:
@@ -78,6 +84,24 @@ def walk_owners(tree: Tree, context: SourceContext, types: Sequence[OwnerType]) 
             walker.enter(_cluster(place, fresh, walker.names, found=True), fresh, near)
     context.memory.entry_places.update(cluster.path for cluster in walker.clusters if cluster.found)
     return walker.result()
+
+
+def _enter_named(
+    walker: _Walker, named: Iterable[ClusterSetting], waiting: Sequence[Candidate], written: Sequence[Resource]
+) -> None:
+    """Walk from the clusters that settings name, each with what lies at its path."""
+    for setting in named:
+        inner = [one for one in waiting if inside(one.resource.origin.path, setting.path)]
+        own = [group for path, group in self_managed(inner) if path == setting.path]
+        groups = own[:1] or [group for _, group in topmost(inner)]
+        sources = frozenset(one.entry.source for group in groups for one in group if one.paths) | {BOOTSTRAP}
+        cluster = Cluster(setting.name, setting.path, sources, found=not own)
+        near = [one for one in written if inside(one.origin.path, setting.path)]
+        walker.enter(cluster, [one for group in groups for one in group], () if own else near)
+        if not inner:
+            message = f"settings name the cluster {setting.name!r}, but no owner lies at {setting.path or '.'!r}"
+            place = Location(setting.path or ".", None, Precision.FILE)
+            walker.problems.append(Problem(code="agent-dangling-reference", message=message, location=place))
 
 
 def _cluster(path: str, group: Iterable[Candidate], taken: Iterable[str], *, found: bool) -> Cluster:

@@ -12,6 +12,7 @@ from gitgate.resource import Resource
 from gitgate.settings import SourceSetting
 from gitgate.sources.base import Source, SourceContext
 from gitgate.sources.checkout import attribute_problems
+from gitgate.sources.coverage import uncovered
 from gitgate.sources.flux.kustomizations import FluxKustomizations
 from gitgate.sources.flux.releases import FluxReleases
 from gitgate.sources.helm_source import HelmSource
@@ -20,7 +21,7 @@ from gitgate.sources.owner_walk import Walk, walk_owners
 from gitgate.sources.owners import OwnerType
 from gitgate.sources.paths import path_problems
 from gitgate.sources.plain import PlainSource
-from gitgate.sources.tree_files import PathKind
+from gitgate.sources.tree_files import PathKind, inside
 from gitgate.tree import Tree
 
 SOURCES: tuple[Source, ...] = (KustomizeSource(), HelmSource(), PlainSource())
@@ -43,7 +44,7 @@ def render_tree(tree: Tree, context: SourceContext) -> Snapshot:
         *attribute_problems(tree, context.exclude),
     ]
     files: dict[str, Coverage] = {}
-    walk = None if context.sources else walk_owners(tree, context, OWNER_TYPES)
+    walk = None if context.sources and not context.clusters else walk_owners(tree, context, OWNER_TYPES)
     if walk is not None:
         context = replace(context, reached=walk.reached)
         resources.extend(resource for _, outcome in walk.outcomes for resource in outcome.resources)
@@ -55,6 +56,7 @@ def render_tree(tree: Tree, context: SourceContext) -> Snapshot:
         resources.extend(_in_cluster(resource, walk) for resource in rendering.resources)
         problems.extend(rendering.problems)
         files = {**files, **rendering.files}
+    problems.extend(uncovered(walk.reached.closures, files) if walk is not None else ())
     if len(resources) > context.resource_limit:
         message = f"the tree renders to {len(resources)} objects, more than the limit of {context.resource_limit}"
         problems.append(Problem(code="yaml-limit", message=message, location=Location(resources[0].origin.path)))
@@ -69,7 +71,11 @@ def _in_cluster(resource: Resource, walk: Walk | None) -> Resource:
     """An object that stands where a cluster was found to begin is of that cluster."""
     origin = resource.origin
     place = origin.rendered_by if origin.rendered_by is not None else origin.path.rpartition("/")[0]
-    found = next((one for one in walk.clusters if one.found and one.path == place), None) if walk is not None else None
+    found = (
+        next((one for one in walk.clusters if one.found and inside(place, one.path)), None)
+        if walk is not None
+        else None
+    )
     return resource if found is None else replace(resource, origin=replace(origin, cluster=found.name))
 
 

@@ -100,4 +100,13 @@ RULES: tuple[Rule, ...] = (
         remedy="Keep the chart in the repository and name it with a GitRepository to have it rendered.",
         references=(_HELM,),
     ),
+    Rule(
+        id="schema/agent-uncovered-file",
+        title="A file that an agent reads and nothing judged",
+        severity=Severity.ERROR,
+        what="A file is among those that an agent reads, and nothing became of it in gitgate.",
+        why="The agent may apply what nobody looked at.",
+        remedy="Report it, please: every file that an agent reads must have a verdict.",
+        references=(_KUSTOMIZATION,),
+    ),
 )
