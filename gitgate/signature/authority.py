@@ -88,6 +88,27 @@ class Authority:
             failures=in_order(failures),
         )
 
+    def carried(self, base: str, head: str, merged: str, verdicts: Iterable[CommitVerdict]) -> Iterator[Failure]:
+        """What the merge itself would put into paths that no commit of the change names, by following renames.
+
+        Args:
+            base: Commit that the change goes into.
+            head: The change's last commit.
+            merged: Tree that merging them gives.
+            verdicts: Of the change's commits; their signers answer for the paths that they name.
+
+        Raises:
+            RepositoryError: A tree is missing or malformed.
+        """
+        named = {path.change.path for verdict in verdicts for path in verdict.paths}
+        moved = self._comparer.moved(self._tree(base), self._tree(head), merged)
+        lost = [change.path for change in moved if change.path not in named]
+        if lost:
+            detail = (
+                f"merging would carry edits of moved files to {', '.join(lost)}, which no commit of the change names"
+            )
+            yield Failure(Code.MERGE_EVIL, f"{detail}; merge the base into the branch, signed by who may change it")
+
     def _own(self, commit: CommitObject) -> _Own:
         if len(commit.parents) > 2:
             detail = f"it has {len(commit.parents)} parents"
@@ -109,14 +130,19 @@ class Authority:
             return self._against_parents(commit)
         if isinstance(merged, MergeConflict):
             return self._resolution(commit, merged)
-        return self._comparer.compare(merged.oid, commit.tree)
+        own = self._comparer.compare(merged.oid, commit.tree)
+        return TreeChanges(_with(own.paths, self._moved(commit)), own.collisions)
+
+    def _moved(self, commit: CommitObject) -> tuple[ChangedPath, ...]:
+        first, second = map(self._tree, commit.parents)
+        return self._comparer.moved(first, second, commit.tree)
 
     def _resolution(self, commit: CommitObject, conflict: MergeConflict) -> TreeChanges:
         """What the merge's signer decided: paths in conflict, and others that are not as git merged them."""
         against = self._against_parents(commit)
         other = {change.path: change for change in self._comparer.compare(conflict.tree, commit.tree).paths}
         # A path in conflict counts even when its content is what git left there: its marks are nobody's content.
-        wanted = other.keys() | set(conflict.paths)
+        wanted = other.keys() | set(conflict.paths) | {change.path for change in self._moved(commit)}
         shown = {**other, **{change.path: change for change in against.paths}}
         decided = tuple(shown[path] for path in sorted(wanted & shown.keys()))
         # Never nothing: a merge with conflicts is not one that adds nothing.
@@ -196,6 +222,11 @@ class Authority:
                 yield Failure(Code.SYMLINK_ESCAPE, f"{change.path} leads out of the repository")
         for path in changes.collisions:
             yield Failure(Code.PATH_COLLISION, f"{path} has a twin that differs only in case or Unicode form")
+
+
+def _with(changes: Iterable[ChangedPath], more: Iterable[ChangedPath]) -> tuple[ChangedPath, ...]:
+    found = {change.path: change for change in (*more, *changes)}
+    return tuple(found[path] for path in sorted(found))
 
 
 def _is_proven(holder: Holder | None) -> TypeGuard[Holder]:

@@ -53,6 +53,31 @@ class TreeComparer:
         paths = sorted(self._differences(before, after, "", collisions, 0), key=lambda change: change.path)
         return TreeChanges(tuple(paths), tuple(sorted(collisions)))
 
+    def moved(self, first: str, second: str, merged: str) -> tuple[ChangedPath, ...]:
+        """Paths of a merge that are neither side's, though only one side has them: git followed a rename there.
+
+        Where one side moved a file, git carries the other side's edits to the new path, which no commit of that
+        side names. Each is shown against `first`. Source: git's Documentation/technical/directory-rename-detection.
+
+        Args:
+            first: Tree of one side.
+            second: Tree of the other.
+            merged: Tree of what was made of both.
+
+        Raises:
+            RepositoryError: A tree is missing or malformed.
+        """
+        if merged in {first, second}:
+            return ()
+        against = {change.path: change for change in self.compare(second, merged).paths}
+        return tuple(
+            change
+            for change in self.compare(first, merged).paths
+            if change.path in against
+            and change.after is not None
+            and (change.before is None or against[change.path].before is None)
+        )
+
     def blob(self, oid: str) -> bytes:
         """The content of a blob.
 

@@ -126,6 +126,9 @@ def _verify(repository: Repository, request: VerificationRequest) -> RangeVerdic
                 verdicts.append(authority.judge(oid, commit, evidence[oid], judge.holder(evidence[oid])))
     policy = PolicyChange() if request.merged is None else judge_policy_change(signers, request.merged, request.now)
     failures = [*threshold_failures(signers, verdicts, request.approvals), *policy.failures, *_trust(request)]
+    merged = request.merged.oid if request.merged is not None else None
+    if request.base is not None and merged is not None:
+        failures += authority.carried(request.base, request.head, merged, verdicts)
     return RangeVerdict(
         base=request.base,
         head=request.head,

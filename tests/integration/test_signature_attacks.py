@@ -363,6 +363,56 @@ def test_s12_committing_a_conflict_with_its_marks_is_no_clean_merge(scene: Scene
         assert scene.codes(merge, base=tip) == {Code.MERGE_EVIL}
 
 
+LONG = "".join(f"line{number}: {number}\n" for number in range(40))
+
+
+def _moved_on_main(scene: Scene, edit: str = LONG.replace("line5: 5", "line5: 6")) -> tuple[str, str]:
+    """Carol's edit of a file that she may change, and main's tip, where it has moved to production since."""
+    start = scene.builder.commit({"staging.yaml": LONG}, branch="main")
+    side = scene.commit("carol", {"staging.yaml": edit}, parents=(start,))
+    return side, scene.builder.commit({"staging.yaml": None, "clusters/prod/live.yaml": LONG}, branch="main")
+
+
+def test_s12_the_merge_carries_no_edit_of_a_moved_file_into_paths_of_others(scene: Scene) -> None:
+    """Git follows renames: no commit names clusters/prod/live.yaml, and yet the merge would change it."""
+    side, tip = _moved_on_main(scene)
+    verdict = scene.verify(side, base=tip)
+    assert all_codes(verdict) == {Code.MERGE_EVIL}
+    assert "clusters/prod/live.yaml" in verdict.failures[0].detail
+
+
+@pytest.mark.parametrize(
+    ("who", "expected"),
+    [("carol", {Code.MERGE_EVIL}), ("forge", {Code.MERGE_EVIL, Code.PLATFORM_KEY_CONTENT}), ("alice", set())],
+)
+def test_s12_whoever_merges_a_moved_file_answers_for_where_it_went(scene: Scene, who: str, expected: set[Code]) -> None:
+    side, tip = _moved_on_main(scene)
+    merge = scene.merge(who, tip, side, who="alice" if who == "alice" else "carol")
+    verdict = scene.verify(merge, base=tip)
+    assert all_codes(verdict) == expected
+    assert [path.change.path for path in verdict.commits[0].paths] == ["clusters/prod/live.yaml"]
+
+
+def test_s12_new_files_do_not_follow_a_moved_directory_into_paths_of_others(scene: Scene) -> None:
+    other = LONG.replace("line", "key")
+    start = scene.builder.commit({"staging/a.yaml": LONG, "staging/b.yaml": other}, branch="main")
+    side = scene.commit("carol", {"staging/evil.yaml": "evil: 1\n"}, parents=(start,))
+    moved = {"clusters/prod/a.yaml": LONG, "clusters/prod/b.yaml": other}
+    tip = scene.builder.commit({"staging/a.yaml": None, "staging/b.yaml": None, **moved}, branch="main")
+    merge = scene.merge("carol", tip, side, files={"clusters/prod/evil.yaml": "evil: 1\n"})
+    verdict = scene.verify(merge, base=tip)
+    assert all_codes(verdict) == {Code.MERGE_EVIL}
+    assert [path.change.path for path in verdict.commits[0].paths] == ["clusters/prod/evil.yaml"]
+
+
+def test_s12_moving_ones_own_files_while_main_edits_them_is_honest(scene: Scene) -> None:
+    start = scene.builder.commit({"web.yaml": LONG}, branch="main")
+    side = scene.commit("carol", {"web.yaml": None, "shop/web.yaml": LONG}, parents=(start,))
+    tip = scene.builder.commit({"web.yaml": LONG.replace("line5: 5", "line5: 6")}, branch="main")
+    assert scene.codes(side, base=tip) == set()
+    assert scene.codes(scene.merge("carol", tip, side), base=tip) == set()
+
+
 def test_s12_an_octopus(scene: Scene) -> None:
     head, tip = advanced(scene)
     third = scene.commit("carol", {"third.yaml": "c\n"}, branch="third", parents=(scene.base,))
