@@ -17,6 +17,7 @@ from gitgate.cli_policy import policy
 from gitgate.cli_signatures import audit, hook, verify
 from gitgate.cli_signers import signer
 from gitgate.cli_waiver import waiver
+from gitgate.coverage_command import coverage_command
 from gitgate.errors import GitgateError, UsageError
 from gitgate.plan_command import plan_command
 
@@ -174,10 +175,12 @@ def check(  # noqa: PLR0913 - one parameter for each option
             write_report(report, destinations, color=color, verbose=verbose, files_only=True)
         raise
     write_report(report, destinations, color=color, verbose=verbose)
-    if attestation is not None:
+    if signed is not None and attestation is not None:
         from gitgate.attestations import write_attestation  # noqa: PLC0415 - see _planned_attestation
 
         write_attestation(attestation, signed)
+    elif attestation is not None:
+        click.echo("nothing is attested: the change cannot be merged, so there is no tree to vouch for", err=True)
     return report.verdict.exit_code
 
 
@@ -193,12 +196,20 @@ def _planned_attestation(
     return plan_attestation(file, key, resource, now)
 
 
-def _attested(repository: Repository, report: Report, attestation: AttestationDemand | None, demand: Demand) -> bytes:
+def _attested(
+    repository: Repository, report: Report, attestation: AttestationDemand | None, demand: Demand
+) -> bytes | None:
+    """The signed attestation; None where none is asked for, or where a change that is refused has no merged tree."""
     if attestation is None:
-        return b""
-    from gitgate.attestations import attest_merge  # noqa: PLC0415 - see _planned_attestation
+        return None
+    from gitgate.attestations import NothingToAttestError, attest_merge  # noqa: PLC0415 - see _planned_attestation
 
-    return attest_merge(repository, report, attestation, demand.trust_roots)
+    try:
+        return attest_merge(repository, report, attestation, demand.trust_roots)
+    except NothingToAttestError:
+        if report.verdict is Verdict.ACCEPTED:
+            raise
+        return None
 
 
 @cli.command(short_help="Judge files as they are, without git.")
@@ -340,6 +351,7 @@ def add(*, files: tuple[Path, ...], directory: Path) -> None:
 
 
 cli.add_command(audit)
+cli.add_command(coverage_command)
 cli.add_command(plan_command)
 cli.add_command(policy)
 cli.add_command(hook)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from gitgate.location import Location, Precision
-from gitgate.proposal import Coverage, Problem
+from gitgate.proposal import Coverage, Problem, Snapshot
 from gitgate.sources.kustomize_graph import Closure
+from gitgate.sources.owners import Outcome, Owner
 
 _NO_VERDICT = frozenset({None, Coverage.NOT_RENDERED, Coverage.NOT_A_MANIFEST})
 
@@ -26,3 +28,29 @@ def uncovered(read: Iterable[Closure], files: Mapping[str, Coverage]) -> Iterato
                 message="an agent reads this file, and nothing became of it here",
                 location=Location(path, None, Precision.FILE),
             )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FileVerdict:
+    """What became of one file.
+
+    Attributes:
+        path: Of the file.
+        verdict: What became of it.
+        readers: Owners that read it, each with its cluster: `production: Kustomization flux-system/apps`.
+    """
+
+    path: str
+    verdict: Coverage
+    readers: tuple[str, ...] = ()
+
+
+def file_verdicts(snapshot: Snapshot, outcomes: Iterable[tuple[Owner, Outcome]]) -> tuple[FileVerdict, ...]:
+    """Every file that some source looked at, with the owners that read it, sorted by path."""
+    readers: dict[str, set[str]] = {}
+    for owner, outcome in outcomes:
+        for path in outcome.files:
+            readers.setdefault(path, set()).add(f"{owner.cluster.name}: {owner.name}")
+    return tuple(
+        FileVerdict(path, verdict, tuple(sorted(readers.get(path, ())))) for path, verdict in snapshot.files.items()
+    )

@@ -37,6 +37,11 @@ def render_tree(tree: Tree, context: SourceContext) -> Snapshot:
     The base is rendered before the head with the same context, so that both share what is read, and so that what was
     judged on its own in the base is judged on its own in the head.
     """
+    return render_with_owners(tree, context)[0]
+
+
+def render_with_owners(tree: Tree, context: SourceContext) -> tuple[Snapshot, Walk | None]:
+    """The same, and what owners made of the tree; None where settings say what is applied."""
     context = replace(context, sources=tuple(_followed(source, tree, context) for source in context.sources))
     resources: list[Resource] = []
     problems: list[Problem] = [
@@ -60,11 +65,12 @@ def render_tree(tree: Tree, context: SourceContext) -> Snapshot:
     if len(resources) > context.resource_limit:
         message = f"the tree renders to {len(resources)} objects, more than the limit of {context.resource_limit}"
         problems.append(Problem(code="yaml-limit", message=message, location=Location(resources[0].origin.path)))
-    return Snapshot(
+    snapshot = Snapshot(
         resources=tuple(sorted(resources, key=_resource_order)),
         problems=tuple(sorted(problems, key=_problem_order)),
         files=MappingProxyType(dict(sorted(files.items()))),
     )
+    return snapshot, walk
 
 
 def _in_cluster(resource: Resource, walk: Walk | None) -> Resource:

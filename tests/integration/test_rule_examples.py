@@ -109,6 +109,21 @@ NOT_IN_ONE_FILE: Mapping[str, str] = {
     "helm-remote-schema": "a chart is a directory",
     "jsonnet-not-rendered": "a program beside a manifest",
     "kustomize-cycle": "two kustomizations",
+    **dict.fromkeys(
+        (
+            "agent-dangling-reference",
+            "agent-dependency-cycle",
+            "agent-invalid",
+            "agent-limit",
+            "agent-not-rendered",
+            "agent-substitution",
+            "agent-uncovered-file",
+            "agent-unproved-reference",
+            "agent-unresolved-variable",
+            "release-not-rendered",
+        ),
+        "an entry point and what it leads to",
+    ),
     # The machine, not the text.
     "kustomize-missing": "a machine without kustomize",
     "helm-missing": "a machine without helm",

@@ -337,6 +337,16 @@ def test_a_release_whose_chart_is_somewhere_else_is_named() -> None:
     assert agents(dangling) == [("agent-dangling-reference", "apps/release.yaml", 9)]
 
 
+def test_values_that_are_not_in_the_repository_are_told_of() -> None:
+    release = RELEASE + "  valuesFrom: [{kind: Secret, name: hidden}]\n"
+    snapshot = one_app("", {"apps/release.yaml": release, **CHART})
+    assert agents(snapshot) == [
+        ("agent-unproved-reference", "apps/release.yaml", 10),
+        ("agent-unresolved-variable", "apps/release.yaml", 10),
+    ]
+    assert found(snapshot, "ConfigMap", "web-config").data["data"]["colour"] == "red"
+
+
 def test_a_chart_that_is_not_there_is_found_at_its_line() -> None:
     assert agents(one_app("", {"apps/release.yaml": RELEASE})) == [("agent-dangling-reference", "apps/release.yaml", 8)]
 
@@ -355,5 +365,5 @@ def test_settings_name_the_clusters_and_no_other_is_looked_for() -> None:
 def test_a_file_that_an_owner_reads_and_that_has_no_verdict_is_found() -> None:
     closure = Closure("apps", ("apps",), ("apps/a.yaml", "apps/b.yaml"), (), "")
     missing = uncovered((closure,), {"apps/a.yaml": Coverage.CONSUMED, "apps/b.yaml": Coverage.NOT_RENDERED})
-    assert [one.location.path for one in missing] == ["apps/b.yaml"]
+    assert [(one.code, one.location.path) for one in missing] == [("agent-uncovered-file", "apps/b.yaml")]
     assert not list(uncovered((closure,), {"apps/a.yaml": Coverage.CONSUMED, "apps/b.yaml": Coverage.FAILED}))
