@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from gitgate.sources.base import MANIFEST_SUFFIXES, SourceContext
 from gitgate.sources.manifest_files import RULEBOOK
 from gitgate.sources.objects import file_locator, read_objects
 from gitgate.sources.owners import Entry, OwnerType
-from gitgate.sources.tree_files import inside, parent
+from gitgate.sources.tree_files import ancestors, inside, parent
 from gitgate.tree import Tree
 
 BOOTSTRAP = "GitRepository flux-system/flux-system"
@@ -110,10 +111,11 @@ def topmost(candidates: Iterable[Candidate]) -> list[tuple[str, tuple[Candidate,
     """Owners whose files no other owner reads, by the directory that they are in."""
     candidates = tuple(candidates)
     groups: dict[str, list[Candidate]] = {}
+    read = Counter(path for candidate in candidates for path in frozenset(candidate.paths))
     for candidate in candidates:
-        others = (one for one in candidates if one is not candidate)
-        path = candidate.resource.origin.path
-        if candidate.paths and not any(inside(path, directory) for other in others for directory in other.paths):
+        above = ancestors(candidate.place)
+        by_others = (path for path in above if read[path] > (path in candidate.paths))
+        if candidate.paths and next(by_others, None) is None:
             groups.setdefault(candidate.place, []).append(candidate)
     return [(place, tuple(groups[place])) for place in sorted(groups)]
 

@@ -151,7 +151,8 @@ class _Walker:
             self.places.update((one.resource.origin.path, one.resource.origin.document) for one in candidates)
         while pending:
             ready = [owner for owner in pending if not self._type(owner).waits(owner, self.workshop)] or pending
-            pending = [owner for owner in pending if owner not in ready]
+            taken = set(map(id, ready))
+            pending = [owner for owner in pending if id(owner) not in taken]
             pending.extend(self._render(ready))
             pending = list({self._key(owner): owner for owner in pending}.values())
 
