@@ -367,3 +367,32 @@ def test_a_file_that_an_owner_reads_and_that_has_no_verdict_is_found() -> None:
     missing = uncovered((closure,), {"apps/a.yaml": Coverage.CONSUMED, "apps/b.yaml": Coverage.NOT_RENDERED})
     assert [(one.code, one.location.path) for one in missing] == [("agent-uncovered-file", "apps/b.yaml")]
     assert not list(uncovered((closure,), {"apps/a.yaml": Coverage.CONSUMED, "apps/b.yaml": Coverage.FAILED}))
+
+
+def test_an_entry_point_of_the_base_stays_one() -> None:
+    """A change brings a bootstrap of its own, so that the entry points that were merely found would not count."""
+    shared = context()
+    more = "postBuild: {substitute: {a: b}}\n"
+    files = {
+        "flux/apps.yaml": kustomization("apps", "./apps", more),
+        "apps/a.yaml": CONFIG.format(name="a", value="${a}"),
+    }
+    render_tree(tree(files), shared)
+    snapshot = render_tree(tree({**files, **bootstrap("decoy")}), shared)
+    assert found(snapshot, "ConfigMap", "a", "flux").data["data"] == {"a": "b"}
+
+
+def test_what_was_rendered_for_the_base_is_not_rendered_again() -> None:
+    shared = context()
+    files = {**bootstrap("one")}
+    for name in ("a", "b", "c"):
+        files |= {
+            f"clusters/one/{name}.yaml": kustomization(name, f"./{name}"),
+            f"{name}/x.yaml": CONFIG.format(name=name, value=1),
+        }
+    first = render_tree(tree(files), shared)
+    builds = shared.builder.builds
+    second = render_tree(tree({**files, "b/x.yaml": CONFIG.format(name="b", value=2)}), shared)
+    assert shared.builder.builds == builds + 1
+    assert {one.id for one in first.resources} == {one.id for one in second.resources}
+    assert second == render_tree(tree({**files, "b/x.yaml": CONFIG.format(name="b", value=2)}), context())
