@@ -26,7 +26,7 @@ tools:  ## the pinned kustomize and helm in .tools/bin, unless they are on PATH
 control-plane:  ## kube-apiserver and etcd built from their Go modules, in a cache outside the tree, for the server tests
 	@sh tools/control-plane.sh "$${XDG_CACHE_HOME:-$$HOME/.cache}/gitgate/control-plane"
 
-demo: install tools  ## judge an example pull request: a rejection, then the accepted repair
+demo: install tools  ## judge example pull requests: rejections, an accepted repair, and a plan
 	@$(BIN)/python examples/demo.py
 
 test: install tools  ## every test

@@ -77,6 +77,33 @@ EDITS = (
     ),
 )
 
+REWORK_BRANCH = "rework-scaling"
+REWORK = (
+    ("base/cart.yaml", "      app: cart\n  template:", "      app: basket\n  template:"),
+    ("base/cart.yaml", "        app: cart\n    spec:", "        app: basket\n    spec:"),
+    ("base/web.yaml", "shop/web:2.4.0", "shop/web:2.5.0"),
+    ("overlays/production/kustomization.yaml", "  - disruption-budget.yaml\n", "  - autoscaler.yaml\n"),
+)
+AUTOSCALER = """\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  name: web
+spec:
+  scaleTargetRef:
+    apiVersion: apps/v1
+    kind: Deployment
+    name: web
+  minReplicas: 4
+  maxReplicas: 12
+"""
+PLANNED = (
+    ("blocked", "Deployment", "shop/cart"),
+    ("update", "Deployment", "shop/web"),
+    ("prune", "PodDisruptionBudget", "shop/web"),
+    ("create", "HorizontalPodAutoscaler", "shop/web"),
+)
+FOLLOWS = ("rollout", "scaling-fight", "empty-service")
 TIDY_BRANCH = "tidy-up"
 GUARD = {
     "settings.yaml": "version: 1\npolicy: {sets: [gitops]}\n",
@@ -140,8 +167,7 @@ def main() -> int:
         )
         _show("git", "diff", "--stat", f"main...{BRANCH}")
         _say("Should that be merged? gitgate works out the merge, renders it, and judges what the change brings:")
-        # A kind that is not served any more is also nothing that the agent could apply.
-        _judge(REJECTED, frozenset(edit.rule for edit in EDITS) | {"reconcile/blocked"})
+        _judge(REJECTED, frozenset(edit.rule for edit in EDITS))
         _say(
             """
             Five mistakes, each with its file, line and fix; the misspelt field counts in both environments. The wrong
@@ -153,6 +179,7 @@ def main() -> int:
         _commit("Repair what gitgate found", [(edit.path, edit.mistake, edit.repair) for edit in EDITS])
         _say("The author repairs them in another commit. Again:")
         _judge(ACCEPTED, frozenset())
+        _plan()
         _guard()
         _sign()
         _say(
@@ -165,6 +192,40 @@ def main() -> int:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _plan() -> None:
+    """Show what merging would do to the cluster: a blocked change, a prune, a rollout and a fight."""
+    _say(
+        """
+        A manifest may be valid by itself, and still not be what a cluster can become. Somebody renames a label,
+        releases the web server, and lets an autoscaler scale it instead of guarding it with a disruption budget:
+        """
+    )
+    _git("checkout", "--quiet", "-b", REWORK_BRANCH, "main")
+    (REPOSITORY / "overlays" / "production" / "autoscaler.yaml").write_text(AUTOSCALER, encoding="utf-8")
+    _git("rm", "--quiet", "overlays/production/disruption-budget.yaml")
+    _git("add", "--all")
+    _commit("Rework scaling", REWORK)
+    _show("git", "diff", "--stat", f"main...{REWORK_BRANCH}")
+    _say("What would the agent do to the cluster if that were merged? No cluster is asked:")
+    _show("gitgate", "plan", "main", REWORK_BRANCH, expected=REJECTED)
+    _say(
+        """
+        The selector of a Deployment never changes, so that the agent fails on cart in both environments. The web
+        server restarts; its budget goes. The overlay still fixes the replicas that the autoscaler wants to set.
+        """
+    )
+    output = _run([str(_gitgate()), "plan", "main", REWORK_BRANCH, "--output", "json"], capture=True).stdout
+    plan = json.loads(output)
+    planned = {(one["action"], one["kind"], f"{one['namespace']}/{one['name']}") for one in plan["objects"]}
+    codes = {one["code"] for one in plan["consequences"]}
+    for wanted in PLANNED:
+        if wanted not in planned:
+            raise DemoError(f"the plan does not say: {' '.join(wanted)}")
+    for code in FOLLOWS:
+        if code not in codes:
+            raise DemoError(f"the plan does not tell of: {code}")
 
 
 def _guard() -> None:
@@ -260,6 +321,8 @@ def _judge(code: int, rules: frozenset[str]) -> None:
     # Once more for the demo itself: was it rejected for the right reasons?
     report = _run([str(_gitgate()), *arguments, "--output", "json"], capture=True)
     found = {item["rule"] for item in json.loads(report.stdout)["findings"] if item["state"] == "new"}
+    # What the schema refuses is also nothing that the agent could apply, which may be told once more.
+    found.discard("reconcile/blocked")
     if found != rules:
         raise DemoError(f"the rules of the new findings are {sorted(found)}, not {sorted(rules)}")
 
@@ -270,7 +333,7 @@ def _show(*command: str, expected: int = 0) -> None:
     git = ["git", "--no-pager", "-c", f"color.ui={'never' if _plain() else 'auto'}"]
     program = [str(_gitgate())] if command[0] == "gitgate" else git
     done = _run([*program, *command[1:]])
-    if command[:2] in (("gitgate", "check"), ("gitgate", "verify")):
+    if command[:2] in (("gitgate", "check"), ("gitgate", "plan"), ("gitgate", "verify")):
         print(_strong(f"exit code {done.returncode}"))
     if done.returncode != expected:
         raise DemoError(f"{' '.join(command)} ended with {done.returncode}, not {expected}")

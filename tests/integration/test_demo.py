@@ -65,3 +65,15 @@ def test_it_shows_an_update_a_transition_and_a_deletion_that_policies_deny(tmp_p
     assert "a database keeps its engine" in shown
     assert "policy databases denies the UPDATE: the storage of a database does not shrink" in shown
     assert "policy gitops-namespace-deletion denies the DELETE" in shown
+
+
+def test_it_shows_a_plan_with_a_blocked_selector_a_prune_a_rollout_and_a_scaling_fight(tmp_path: Path) -> None:
+    done = demo(tmp_path / "shop")
+    assert done.returncode == 0, done.stderr
+    shown = done.stdout.split("$ gitgate plan main rework-scaling")[1].split("exit code")[0]
+    assert "! Deployment shop/cart  (cannot be applied)" in shown
+    assert "spec.selector: Invalid value" in shown
+    assert "- PodDisruptionBudget shop/web" in shown
+    assert "its Pods are replaced, because of spec.containers[0].image" in shown
+    assert "git fixes replicas at 4, and HorizontalPodAutoscaler shop/web scales it" in shown
+    assert "Plan: 1 to create, 2 to update, 1 to prune, 2 blocked, 12 unchanged." in shown
