@@ -23,7 +23,9 @@ from gitgate.reconcile.follow import follow
 from gitgate.reconcile.places import place_of_origin
 from gitgate.reconcile.plan import Action, Plan, PlannedObject, make_plan
 from gitgate.reconcile.tables import shipped_versions
+from gitgate.reconcile.undefined import NOT_SERVED
 from gitgate.resource import Resource
+from gitgate.schema.lifecycle import lifecycle_of
 from gitgate.settings import Settings
 
 _SCHEMA_CODES = frozenset(
@@ -86,14 +88,16 @@ def _planned(item: PlannedObject) -> Iterator[Finding]:
         return
     if item.action is Action.BLOCKED:
         for failure in item.failures:
-            if not _is_schema_matter(failure):
+            if not _is_schema_matter(failure, item.after):
                 yield _finding("blocked", f"the API server would refuse it: {failure}", item.after, failure.field)
     elif item.action is Action.REPLACE:
         reason = item.failures[0] if item.failures else ""
         yield _finding("replaced", f"it is deleted and created anew: {reason}", item.after, ())
 
 
-def _is_schema_matter(failure: Failure) -> bool:
+def _is_schema_matter(failure: Failure, resource: Resource) -> bool:
+    if failure.code == NOT_SERVED:
+        return lifecycle_of(resource.id.group, resource.id.version, resource.id.kind) is not None
     return failure.code in _SCHEMA_CODES
 
 

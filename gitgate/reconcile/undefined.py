@@ -14,6 +14,8 @@ from typing import Any
 from gitgate.reconcile.changes import same
 from gitgate.reconcile.failure import Failure
 
+NOT_SERVED = "kind-not-served"
+"""The code of a kind, or a version of it, that a group of the API server does not have."""
 LIKELY = "likely: nothing in the repository defines its kind, so its new values were not validated"
 """Why an update may still fail."""
 NOT_VALIDATED = "nothing in the repository defines its kind, so it was not validated"
@@ -35,7 +37,7 @@ def not_served(groups: frozenset[str], api_version: str, kind: str) -> Failure |
         return None
     # In kubectl and in Flux: k8s.io/apimachinery/pkg/api/meta/errors.go, `NoKindMatchError`.
     message = f'no matches for kind "{kind}" in version "{api_version}"'
-    return Failure(code="kind-not-served", field=("apiVersion",), message=message)
+    return Failure(code=NOT_SERVED, field=("apiVersion",), message=message)
 
 
 def update_without_type(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
