@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import selectors
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Self, cast
+from typing import IO, Any, Self, cast
 
 from gitgate.errors import ToolError
 
@@ -324,6 +326,13 @@ class Coprocess:
             raise self._gone()
         return data
 
+    def end(self, patience: float) -> None:
+        """Close its input, give it some seconds to clean up after itself, and end it."""
+        self._input.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(patience)
+        self.close()
+
     def close(self) -> None:
         """End the program; its exit code no longer matters, as every answer was read in full."""
         self._deadline.cancel()
@@ -357,3 +366,57 @@ class Coprocess:
         if ended.returncode == -signal.SIGKILL:
             return ToolError(f"{self._program} was killed before it answered")
         return ToolError(f"{self._program} ended before it answered: {ended.complaint}")
+
+
+class Servers:
+    """Programs that serve for as long as this is open, and a private directory for them; both go with gitgate.
+
+    A supervisor holds them (gitgate/supervisor.py), so that they end and their files vanish even when this process is
+    killed.
+
+    Args:
+        lifetime: Seconds after which everything is killed.
+
+    Raises:
+        ToolError: From every method, when the supervisor is gone.
+    """
+
+    def __init__(self, *, lifetime: float = 3600.0) -> None:
+        script = Path(__file__).with_name("supervisor.py")
+        place = tempfile.gettempdir()
+        self._supervisor = Coprocess(
+            [sys.executable, "-I", "-S", str(script), place], cwd=Path(place), lifetime=lifetime
+        )
+        try:
+            self.directory = Path(json.loads(self._supervisor.read_line()))
+        except BaseException:
+            self._supervisor.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int:
+        """Process number of the supervisor."""
+        return self._supervisor.pid
+
+    def start(self, arguments: Sequence[str], log: Path) -> int:
+        """Start a program with its output in a file, and give its number, from 0."""
+        return int(self._ask({"start": list(arguments), "log": str(log)}))
+
+    def poll(self) -> tuple[int | None, ...]:
+        """For each program its exit code, or None while it runs."""
+        return tuple(self._ask({"poll": True}))
+
+    def close(self) -> None:
+        """End every program and remove the directory."""
+        self._supervisor.end(5)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _ask(self, request: Mapping[str, Any]) -> Any:
+        self._supervisor.send(json.dumps(request).encode() + b"\n")
+        return json.loads(self._supervisor.read_line())

@@ -1,0 +1,170 @@
+"""`Client`: one API server, spoken to by many threads at once; httpx, see docs/adr/0039-client-of-the-api-server.md.
+
+Nothing of the environment is read: no proxy, no `.netrc`. Redirects are not followed.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gitgate.errors import ToolError
+
+if TYPE_CHECKING:
+    import httpx
+
+THREADS = 8
+_SECONDS = 60.0
+_RETRIES = 8
+_LONGEST_WAIT = 30.0
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server says.
+
+    Attributes:
+        status: HTTP status.
+        body: The object, or a `Status`; untrusted text.
+    """
+
+    status: int
+    body: Mapping[str, Any]
+
+    @property
+    def accepted(self) -> bool:
+        """Was it done?"""
+        return self.status < 300
+
+    @property
+    def message(self) -> str:
+        """Why it was not; empty when it was."""
+        return "" if self.accepted else str(self.body.get("message") or f"HTTP status {self.status}")
+
+
+class Client:
+    """One API server.
+
+    Args:
+        address: `https://127.0.0.1:6443`.
+        context: Whom to trust, and the certificate to show.
+        headers: Sent with every request: a bearer token.
+
+    Raises:
+        ToolError: httpx is not installed; from every method: the server does not answer.
+    """
+
+    def __init__(self, address: str, context: ssl.SSLContext, headers: Mapping[str, str] | None = None) -> None:
+        try:
+            import httpx  # noqa: PLC0415 - heavy, and only here
+        except ImportError as error:
+            raise ToolError(
+                "plans by an API server need httpx, which is not installed",
+                remedy="Install gitgate with it: pip install 'gitgate-k8s[cluster]'",
+            ) from error
+        self._failed = (httpx.HTTPError, httpx.InvalidURL)
+        self._http: httpx.Client = httpx.Client(
+            base_url=address,
+            verify=context,
+            headers=dict(headers or {}),
+            trust_env=False,
+            timeout=_SECONDS,
+            limits=httpx.Limits(max_connections=THREADS, max_keepalive_connections=THREADS),
+        )
+        self.address = address
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def request(  # noqa: PLR0913 - what a request of HTTP has
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        content: str = "application/json",
+        timeout: float = _SECONDS,
+    ) -> Answer:
+        """Ask for one thing, again where the server says that it is too busy (429, with Retry-After)."""
+        data = None if body is None else json.dumps(body, ensure_ascii=True).encode()
+        attempt = 0
+        while True:
+            try:
+                response = self._http.request(
+                    method, path, content=data, params=dict(query or {}), timeout=timeout,
+                    headers={"Content-Type": content, "Accept": "application/json"},
+                )  # fmt: skip
+            except self._failed as error:
+                raise ToolError(f"the API server does not answer: {type(error).__name__}") from error
+            if response.status_code != 429 or attempt == _RETRIES:
+                return Answer(response.status_code, _body(response.content))
+            time.sleep(_wait(response.headers.get("Retry-After"), attempt))
+            attempt += 1
+
+    def get(self, path: str) -> Answer:
+        """Read one thing."""
+        return self.request("GET", path)
+
+
+def _wait(told: str | None, attempt: int) -> float:
+    """Seconds until the next attempt."""
+    try:
+        return min(float(told or ""), _LONGEST_WAIT)
+    except ValueError:
+        return min(0.25 * float(1 << attempt), _LONGEST_WAIT)
+
+
+def _body(content: bytes) -> Mapping[str, Any]:
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return {"message": content[:1000].decode("utf-8", "replace").strip()}
+    return value if isinstance(value, Mapping) else {}
+
+
+def tls_context(directory: Path, name: str = "client") -> ssl.SSLContext:
+    """Trust in a control plane's own authority, and one of its client certificates."""
+    context = ssl.create_default_context(cafile=str(directory / "ca.crt"))
+    context.load_cert_chain(directory / f"{name}.crt", directory / f"{name}.key")
+    return context
+
+
+def concurrently(
+    work: Callable[[Item], Result], items: Iterable[Item], tell: Callable[[int], None] = lambda _: None
+) -> list[Result]:
+    """Do something with each item, several at a time; results in the order of the items.
+
+    Args:
+        work: What to do. The first exception ends it all.
+        items: What with.
+        tell: Told how many are done.
+    """
+    done, lock = 0, threading.Lock()
+
+    def one(item: Item) -> Result:
+        nonlocal done
+        result = work(item)
+        with lock:
+            done += 1
+            tell(done)
+        return result
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        futures = [pool.submit(one, item) for item in items]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
