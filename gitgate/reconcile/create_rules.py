@@ -16,7 +16,7 @@ from gitgate.reconcile import create_kinds, create_objects, create_pod, create_p
 from gitgate.reconcile.failure import Failure, invalid, required, unsupported
 from gitgate.reconcile.field_rules import field_failures
 from gitgate.reconcile.labels import label_failures, metadata_failures
-from gitgate.reconcile.names import AUTOSCALING, CORE, LABEL_SELECTOR, META, NETWORKING, OBJECT_META
+from gitgate.reconcile.names import AUTOSCALING, CORE, LABEL_SELECTOR, META, NETWORKING, OBJECT_META, STORAGE
 from gitgate.reconcile.tables import Shape, TypeNode
 
 Rule = Callable[[Mapping[str, Any], FieldPath, Mapping[str, Any]], Iterator[Failure]]
@@ -36,9 +36,14 @@ _MAY_BE_EMPTY = frozenset(
         (CORE + "ComponentCondition", "status"),
         (CORE + "LimitRangeSpec", "limits"),
         (META + "OwnerReference", "uid"),
+        (STORAGE + "TokenRequest", "audience"),
     }
 )
 """Required by the OpenAPI document, although the server accepts an empty value."""
+
+_NOT_VALIDATED = frozenset({(AUTOSCALING + "MetricIdentifier", "selector")})
+"""Fields that no validation looks into. Source: autoscaling/validation/validation.go, `validateMetricIdentifier`."""
+_OWNERS = "ownerReferences"
 
 _DETAILS = {
     (CORE + "PodAffinityTerm", "topologyKey"): "can not be empty",
@@ -103,7 +108,9 @@ def _struct(node: TypeNode, value: Mapping[str, Any], path: FieldPath, root: Map
                 return
         yield from field_failures(node.name, value, path)
     for key in sorted(value, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), str(name))):
-        if key in node.fields and key != "status":
+        # Owners are looked at in the object's own metadata, not in that of a template.
+        skipped = key == "status" or (node.name, key) in _NOT_VALIDATED or (key == _OWNERS and path != ("metadata",))
+        if key in node.fields and not skipped:
             yield from _walk(node.fields[key], value[key], (*path, key), root)
 
 

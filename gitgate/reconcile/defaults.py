@@ -18,6 +18,7 @@ from gitgate.reconcile.names import (
     AUTOSCALING,
     BATCH,
     CORE,
+    DISCOVERY,
     NETWORKING,
     RBAC,
     SCHEDULING,
@@ -58,6 +59,10 @@ ALWAYS: Mapping[str, Mapping[str, Any]] = {
     CORE + "ServiceSpec": {"type": "ClusterIP", "sessionAffinity": "None"},
     CORE + "ServicePort": {"protocol": "TCP"},
     CORE + "EndpointPort": {"protocol": "TCP"},
+    # discovery/v1/defaults.go
+    DISCOVERY + "EndpointPort": {"name": "", "protocol": "TCP"},
+    # autoscaling/v1/defaults.go
+    "io.k8s.api.autoscaling.v1.HorizontalPodAutoscalerSpec": {"minReplicas": 1},
     CORE + "Secret": {"type": "Opaque"},
     CORE + "PersistentVolumeSpec": {"persistentVolumeReclaimPolicy": "Retain", "volumeMode": "Filesystem"},
     CORE + "PersistentVolumeClaimSpec": {"volumeMode": "Filesystem"},
@@ -73,8 +78,6 @@ ALWAYS: Mapping[str, Mapping[str, Any]] = {
     # networking/v1/defaults.go
     NETWORKING + "NetworkPolicyPort": {"protocol": "TCP"},
     NETWORKING + "IngressClassParametersReference": {"scope": "Cluster"},
-    # rbac/v1/defaults.go
-    RBAC + "RoleRef": {"apiGroup": "rbac.authorization.k8s.io"},
     # storage/v1/defaults.go, scheduling/v1/defaults.go
     STORAGE + "StorageClass": {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"},
     STORAGE + "CSIDriverSpec": {
@@ -193,7 +196,7 @@ def _stateful_set(spec: Object) -> None:
     fill(spec["persistentVolumeClaimRetentionPolicy"], {"whenDeleted": "Retain", "whenScaled": "Retain"})
     for claim in spec.get("volumeClaimTemplates") or ():
         if isinstance(claim, dict):
-            fill(claim, {"apiVersion": "v1", "kind": "PersistentVolumeClaim"})
+            claim["apiVersion"], claim["kind"] = "v1", "PersistentVolumeClaim"
             claim["status"] = {"phase": "Pending"}
 
 
@@ -248,6 +251,29 @@ def _network_policy(spec: Object) -> None:
 def _subject(subject: Object) -> None:
     if subject.get("kind") in ("User", "Group") and not subject.get("apiGroup"):
         subject["apiGroup"] = "rbac.authorization.k8s.io"
+
+
+def _role_reference(reference: Object) -> None:
+    # rbac/v1/defaults.go, SetDefaults_RoleBinding: no group and an empty one are the same.
+    if not reference.get("apiGroup"):
+        reference["apiGroup"] = "rbac.authorization.k8s.io"
+
+
+def _service_account(account: Object) -> None:
+    # registry/core/serviceaccount/strategy.go, cleanSecretReferences: names are kept, and nothing else.
+    if isinstance(account.get("secrets"), list):
+        account["secrets"] = [{"name": one["name"]} if "name" in one else {} for one in account["secrets"]]
+
+
+def _claim(spec: Object) -> None:
+    # pkg/api/persistentvolumeclaim/util.go, EnforceDataSourceBackwardsCompatibility, NormalizeDataSources
+    source = spec.get("dataSource")
+    if isinstance(source, dict):
+        known = ("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot")
+        if (source.get("apiGroup") or "", source.get("kind")) not in known:
+            del spec["dataSource"]
+        elif spec.get("dataSourceRef") is None:
+            spec["dataSourceRef"] = copied(source)
 
 
 def _limit_range_item(item: Object) -> None:
@@ -306,11 +332,14 @@ DEPENDENT: Mapping[str, Callable[[Object], None]] = {
     CORE + "LimitRangeItem": _limit_range_item,
     CORE + "Namespace": _namespace,
     CORE + "Pod": _pod,
+    CORE + "PersistentVolumeClaimSpec": _claim,
     CORE + "PodSpec": _pod_spec,
     CORE + "ReplicationController": _replication_controller,
+    CORE + "ServiceAccount": _service_account,
     CORE + "ServiceSpec": _service,
     CORE + "Volume": _volume,
     NETWORKING + "NetworkPolicySpec": _network_policy,
+    RBAC + "RoleRef": _role_reference,
     RBAC + "Subject": _subject,
 }
 """By Go type: defaults that depend on other fields; applied after those of `ALWAYS`."""

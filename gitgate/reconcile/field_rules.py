@@ -14,7 +14,7 @@ from typing import Any
 from gitgate.location import FieldPath
 from gitgate.reconcile.failure import Failure, invalid
 from gitgate.reconcile.labels import DNS_LABEL, LABEL_WORDS, SUBDOMAIN_WORDS, is_subdomain
-from gitgate.reconcile.names import ADMISSION, APPS, AUTOSCALING, BATCH, CORE, DISCOVERY, NETWORKING, NODE, POLICY
+from gitgate.reconcile.names import ADMISSION, APPS, AUTOSCALING, BATCH, CORE, NETWORKING, NODE, POLICY
 
 _LARGEST = 2**31 - 1
 
@@ -150,7 +150,6 @@ ROWS: tuple[Row, ...] = (
         Between(1, 30, "the timeout value must be between 1 and 30 seconds"), "validateMutatingWebhook"),
     Row(NETWORKING + "ServiceBackendPort", ("number",), Between(0, 65_535), "validateIngressBackend"),
     Row(NETWORKING + "NetworkPolicyPort", ("endPort",), Between(1, 65_535), "ValidateNetworkPolicyPort"),
-    Row(DISCOVERY + "EndpointPort", ("port",), Between(1, 65_535), "validatePorts"),
     # Names of other objects
     Row(CORE + "PodSpec", ("serviceAccountName", "nodeName", "priorityClassName", "runtimeClassName"), Subdomain(),
         "ValidatePodSpec"),

@@ -113,7 +113,9 @@ def _merge_mapping(node: TypeNode, sides: Sides, style: Style) -> dict[str, Any]
             result[key] = value
         elif value is not None or not style.null_deletes:
             below = Sides(live.get(key, ABSENT), before.get(key, ABSENT), value, _owner(sides, key))
-            result[key] = merge(node.child(key), below, style)
+            merged = merge(node.child(key), below, style)
+            # A null takes what was sent before with it, and the struct itself where nobody else has a part of it.
+            result[key] = None if value is None and not merged else merged
     return result
 
 

@@ -105,8 +105,10 @@ def item_key(node: TypeNode, keys: tuple[str, ...], item: Any) -> tuple[Any, ...
         return None if isinstance(item, dict | list) or item is None else (item,)
     if not isinstance(item, dict):
         return None
-    values = tuple(item[key] if item.get(key) is not None else node.key_default(key) for key in keys)
-    return None if all(value is None for value in values) else values
+    # A null is there, and a key like any other.
+    values = tuple(item[key] if key in item else node.key_default(key) for key in keys)
+    missing = all(value is None and key not in item for key, value in zip(keys, values, strict=True))
+    return None if missing else values
 
 
 def spell_key(keys: tuple[str, ...], values: tuple[Any, ...]) -> str:

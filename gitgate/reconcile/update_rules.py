@@ -163,7 +163,7 @@ def _in_message_order(free: list[str]) -> list[str]:
     return [name for name in order if name in free]
 
 
-def _job(live: Object, proposed: Object, version: str) -> Iterator[Failure]:  # noqa: ARG001 - the rule's form
+def _job(live: Object, proposed: Object, version: str) -> Iterator[Failure]:
     # In batch, validateJobSpecUpdate; a suspended job may change its template's scheduling directives.
     before, after = live.get("spec") or {}, proposed.get("spec") or {}
     if before.get("completions") != after.get("completions"):
@@ -174,6 +174,9 @@ def _job(live: Object, proposed: Object, version: str) -> Iterator[Failure]:  # 
     old_template, new_template = before.get("template") or {}, after.get("template") or {}
     if before.get("suspend") is True:
         old_template, new_template = _without_scheduling(old_template), _without_scheduling(new_template)
+        if _version(version) >= (1, 36):
+            # MutablePodResourcesForSuspendedJobs
+            old_template, new_template = _without_resources(old_template), _without_resources(new_template)
     if old_template != new_template:
         yield _immutable(("spec", "template"), f"Invalid value: {{...}}: {IMMUTABLE}", Certainty.ASSUMED)
 
@@ -185,6 +188,14 @@ def _without_scheduling(template: Object) -> Object:
     metadata = {key: value for key, value in (template.get("metadata") or {}).items()
                 if key not in ("annotations", "labels")}  # fmt: skip
     return {**template, "spec": spec, "metadata": metadata}
+
+
+def _without_resources(template: Object) -> Object:
+    spec = dict(template.get("spec") or {})
+    for group in ("containers", "initContainers"):
+        if group in spec:
+            spec[group] = [{key: value for key, value in one.items() if key != "resources"} for one in spec[group]]
+    return {**template, "spec": spec}
 
 
 def _pod(live: Object, proposed: Object, version: str) -> Iterator[Failure]:  # noqa: ARG001
@@ -231,6 +242,9 @@ def _claim(live: Object, proposed: Object, version: str) -> Iterator[Failure]:  
             spec.pop("volumeName", None)
     if before.get("volumeName") is None:
         after.pop("volumeName", None)
+    if before.get("storageClassName") is None:
+        # validateStorageClassUpgradeFromNil: a class is set once, afterwards.
+        after.pop("storageClassName", None)
     if grown:
         before.pop("resources", None)
         after.pop("resources", None)

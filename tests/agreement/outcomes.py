@@ -1,0 +1,109 @@
+"""What a server made of a pair, what gitgate says of it, and whether the two agree."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from gitgate.location import FieldPath, format_field_path
+from gitgate.proposal import Snapshot
+from gitgate.reconcile.changes import changed_paths
+from gitgate.reconcile.plan import Action, make_plan
+from gitgate.resource import Origin, Resource, ResourceId, split_api_version
+from tests.agreement.pairs import Pair, definition
+from tests.agreement.server import Server
+from tests.conformance.reconcile import failing_field, visible
+
+_NOT_COMPARED = frozenset({"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort"})
+VERDICTS: Mapping[Action, str] = {
+    Action.UNCHANGED: "unchanged", Action.UPDATE: "update", Action.BLOCKED: "fail", Action.UNKNOWN: "unknown",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What becomes of a pair.
+
+    Attributes:
+        verdict: `unchanged`, `update`, `fail`; `refused` when the base cannot be applied, `unknown` from gitgate alone.
+        paths: Fields that change, in the order of their names; nothing unless it updates.
+        field: The first field that the server names; empty where it names none.
+        message: Why it fails.
+    """
+
+    verdict: str
+    paths: tuple[str, ...] = ()
+    field: str = ""
+    message: str = ""
+
+
+def predicted(pair: Pair, version: str) -> Outcome:
+    """What gitgate says."""
+    before, after = (Snapshot((_resource(definition()), _resource(one))) for one in (pair.base, pair.head))
+    item = next(
+        one for one in make_plan(before, after, version).objects if one.id.name == pair.base["metadata"]["name"]
+    )
+    verdict = VERDICTS[item.action]
+    if item.failures:
+        first = item.failures[0]
+        return Outcome(verdict, (), first.place or format_field_path(first.field), first.message)
+    paths = _compared(pair, (change.path for change in item.changes)) if verdict == "update" else ()
+    return Outcome(verdict if paths or verdict != "update" else "unchanged", paths)
+
+
+def _resource(data: Mapping[str, Any]) -> Resource:
+    group, version = split_api_version(data["apiVersion"])
+    return Resource(ResourceId(group, version, data["kind"], "", data["metadata"]["name"]), data, Origin("a.yaml"))
+
+
+def _compared(pair: Pair, paths: Iterable[FieldPath]) -> tuple[str, ...]:
+    """Paths without those of what the server allocates."""
+    service = pair.kind == "Service"
+    kept = (
+        path
+        for path in paths
+        if not (service and ((path[1:2] and path[1] in _NOT_COMPARED) or path[-1:] == ("nodePort",)))
+    )
+    return tuple(sorted(map(format_field_path, kept)))
+
+
+def happened(pair: Pair, server: Server, namespace: str) -> Outcome:
+    """What the server makes of it; nothing stays behind."""
+    created = server.apply(pair.base, namespace)
+    if not created.accepted:
+        return Outcome("refused", message=created.message)
+    try:
+        live = server.request("GET", f"{server.place(pair.base, namespace)}/{pair.base['metadata']['name']}").body
+        answer = server.apply(pair.head, namespace)
+        if not answer.accepted:
+            return Outcome("fail", (), failing_field(answer.message), answer.message)
+        changed = _compared(pair, changed_paths(visible(live), visible(answer.body)))
+        return Outcome("update" if changed else "unchanged", changed)
+    finally:
+        server.delete(pair.base, namespace)
+
+
+def run(pairs: Iterable[Pair], connect: Callable[[], Server], threads: int = 6) -> dict[str, Outcome]:
+    """Apply every pair, several objects at once, those of one object one after the other."""
+    groups: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        groups.setdefault(pair.object, []).append(pair)
+    local = threading.local()
+    admin = connect()
+    admin.apply(definition(), "")
+    for index in range(len(groups)):
+        admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"agreement-{index}"}}, "")
+
+    def one(job: tuple[int, list[Pair]]) -> dict[str, Outcome]:
+        if not hasattr(local, "server"):
+            local.server = connect()
+        return {pair.key: happened(pair, local.server, f"agreement-{job[0]}") for pair in job[1]}
+
+    found: dict[str, Outcome] = {}
+    with ThreadPoolExecutor(threads) as pool:
+        for outcomes in pool.map(one, enumerate(groups.values())):
+            found |= outcomes
+    return found
