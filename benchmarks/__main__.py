@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import parse, plan, signatures, startup, validate
+from benchmarks import parse, plan, policies, signatures, startup, validate
 
 
 def main() -> int:
@@ -18,6 +18,7 @@ def main() -> int:
         ("Start-up", startup.main),
         ("Reading YAML", parse.main),
         ("Parse and schema of 20,000 documents", validate.main),
+        ("Shipped policies on 20,000 objects", policies.main),
         ("Plans", plan.main),
         ("Signatures of 1,000 commits", signatures.main),
     ):

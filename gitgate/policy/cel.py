@@ -169,6 +169,11 @@ class Outcome:
     annotations: tuple[tuple[int, str], ...] = ()
     limit: str | None = None
 
+    @property
+    def silent(self) -> bool:
+        """Is there nothing to tell of it?"""
+        return self.limit is None and not (self.denials or self.errors or self.annotations)
+
 
 _PASSED = Outcome()
 _NOT_MATCHED = Outcome(matched=False)
@@ -211,6 +216,7 @@ class Engine:
 
     def __init__(self) -> None:
         self._sources: list[dict[str, Any]] = []
+        self._compiled: dict[str, Program] = {}
         self._banned: dict[int, str] = {}
         self._worker: _Worker | None = None
         self.restarts = 0
@@ -222,11 +228,17 @@ class Engine:
         self._end()
 
     def compile(self, source: Source) -> Program:
-        """Check the expressions of a policy and keep them ready.
+        """Check the expressions of a policy and keep them ready; the same expressions are the same program.
 
         Raises:
             ToolError: The worker could not be started.
         """
+        key = repr(source)
+        if key not in self._compiled:
+            self._compiled[key] = self._compile(source)
+        return self._compiled[key]
+
+    def _compile(self, source: Source) -> Program:
         number = len(self._sources)
         document = {
             "id": number,

@@ -80,6 +80,12 @@ class MatchResources:
     objects: Selector = Selector()
     equivalent: bool = True
 
+    @property
+    def unconditional(self) -> bool:
+        """Is every object of a kind meant, or none? No names and no selectors."""
+        named = any(rule.names for rule in (*self.rules, *self.excluded))
+        return not named and self.namespaces == self.objects == Selector()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:

@@ -128,11 +128,52 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
-    """Programs that share one item: they see the same names."""
+class _Asked:
+    """Programs that share one item: they see the same names.
 
-    request: Request
+    Attributes:
+        bounds: Who asks.
+        numbers: Of their programs, each once: many versions of a policy are often one program.
+        names: What those refer to; nothing else has to be handed over.
+    """
+
     bounds: tuple[Bound, ...]
+    numbers: tuple[int, ...]
+    names: tuple[str, ...]
+
+    def item(self, values: Mapping[str, Any]) -> Item:
+        return Item({name: values[name] for name in self.names}, self.numbers)
+
+
+def _asked(bounds: tuple[Bound, ...]) -> _Asked:
+    numbers = tuple(dict.fromkeys(bound.program.number for bound in bounds))
+    return _Asked(bounds, numbers, tuple(sorted({name for bound in bounds for name in bound.program.uses})))
+
+
+@dataclass(frozen=True, slots=True)
+class _Concerned:
+    """What the kind of a request decides, before its object is looked at.
+
+    Attributes:
+        always: Those that mean every object of the kind and have no params.
+        others: Those whose names, selectors or params decide object by object.
+    """
+
+    always: _Asked
+    others: tuple[Bound, ...]
+
+
+def _concerned(bounds: Sequence[Bound], target: Target) -> _Concerned:
+    meant = [bound for bound in bounds if _concerns(bound, target)]
+    always = tuple(
+        bound
+        for bound in meant
+        if bound.policy.param_kind is None
+        and bound.policy.match.unconditional
+        and (bound.binding.match is None or bound.binding.match.unconditional)
+    )
+    known = {id(bound) for bound in always}
+    return _Concerned(_asked(always), tuple(bound for bound in meant if id(bound) not in known))
 
 
 def evaluate(
@@ -143,28 +184,46 @@ def evaluate(
     Raises:
         ToolError: The engine cannot be started.
     """
-    candidates: dict[Target, tuple[Bound, ...]] = {}
-    questions: list[_Question] = []
+    questions: list[tuple[Request, _Asked]] = []
     answers: list[Answer] = []
+    asking = _questions(bounds, requests, surroundings, answers)
 
     def items() -> Iterator[Item]:
-        for request in requests:
-            if request.target not in candidates:
-                candidates[request.target] = tuple(bound for bound in bounds if _concerns(bound, request.target))
-            concerned = candidates[request.target]
-            if not concerned:
-                continue
-            meant = _meant(concerned, request, surroundings)
-            for bindings, chosen in _with_parameters(meant, request, surroundings, answers):
-                questions.append(_Question(request, chosen))
-                yield Item(bindings, [bound.program.number for bound in chosen])
+        for request, asked, names in asking:
+            questions.append((request, asked))
+            yield asked.item(names)
 
     for position, outcomes in enumerate(engine.evaluate(items())):
-        question = questions[position]
-        for bound, outcome in zip(question.bounds, outcomes, strict=True):
-            if outcome.limit is not None or outcome.denials or outcome.errors or outcome.annotations:
-                answers += _read(outcome, bound, question.request)
+        if all(outcome.silent for outcome in outcomes):
+            continue
+        request, asked = questions[position]
+        given = dict(zip(asked.numbers, outcomes, strict=True))
+        for bound in asked.bounds:
+            outcome = given[bound.program.number]
+            if not outcome.silent:
+                answers += _read(outcome, bound, request)
     yield from answers
+
+
+def _questions(
+    bounds: Sequence[Bound], requests: Iterable[Request], surroundings: Surroundings, answers: list[Answer]
+) -> Iterator[tuple[Request, _Asked, Mapping[str, Any]]]:
+    """Who asks of which request, and what the names stand for; what can be said without asking is added to answers."""
+    candidates: dict[Target, _Concerned] = {}
+    for request in requests:
+        concerned = candidates.get(request.target)
+        if concerned is None:
+            concerned = candidates[request.target] = _concerned(bounds, request.target)
+        if not concerned.always.bounds and not concerned.others:
+            continue
+        names = _names(request, surroundings)
+        meant = _meant(concerned.others, request, surroundings) if concerned.others else []
+        plain = tuple(bound for bound in meant if bound.policy.param_kind is None)
+        asked = _asked((*concerned.always.bounds, *plain)) if plain else concerned.always
+        if asked.bounds:
+            yield request, asked, names
+        for data, bound in _with_parameters(meant, request, surroundings, answers):
+            yield request, _asked((bound,)), {**names, "params": data}
 
 
 def is_asked_of_edits(answer: Answer) -> bool:
@@ -210,22 +269,18 @@ def _meant(concerned: Iterable[Bound], request: Request, surroundings: Surroundi
 
 def _with_parameters(
     meant: Sequence[Bound], request: Request, surroundings: Surroundings, answers: list[Answer]
-) -> Iterator[tuple[dict[str, Any], tuple[Bound, ...]]]:
-    """What the names stand for, and the policies that ask with these params."""
-    plain = tuple(bound for bound in meant if bound.policy.param_kind is None)
-    names = _names(request, surroundings)
-    if plain:
-        yield names, plain
+) -> Iterator[tuple[Mapping[str, Any] | None, Bound]]:
+    """The policies that ask with params, and with which; where there are none but should be is an answer."""
     for bound in meant:
         if bound.policy.param_kind is None:
             continue
         reference = bound.binding.parameters
         if reference is None:
-            yield {**names, "params": None}, (bound,)
+            yield None, bound
             continue
         found = list(_parameters(bound, request, surroundings.parameters))
         for data in found:
-            yield {**names, "params": data}, (bound,)
+            yield data, bound
         if not found and reference.denies_absence:
             answers.append(
                 Answer(
