@@ -86,6 +86,10 @@ class Run:
     version: str
 
 
+class NothingToAttestError(GitgateError):
+    """What was judged has no commits and tree that an attestation could name."""
+
+
 def plan_attestation(
     file: Path | None, key: str | None, resource: str, now: datetime | None
 ) -> AttestationDemand | None:
@@ -129,11 +133,12 @@ def attest_merge(
 
     Raises:
         UsageError: As `attest_verification`.
-        GitgateError: As `attest_verification`, and where what was checked is no merge of commits.
+        NothingToAttestError: The change cannot be merged, so there is no tree to name.
+        GitgateError: As `attest_verification`.
     """
     change = report.change
     if change.head is None or change.tree is None:
-        raise GitgateError("what was checked is no merge of commits, so nothing is attested")
+        raise NothingToAttestError("there is no merged tree, so nothing is attested")
     verification = verify_revisions(repository, change.base, change.head, now=demand.time, trust_roots=trust_roots)
     if (change.base, change.head, change.tree) != _ends(verification):
         raise GitgateError("what was checked and what was verified are not the same, so nothing is attested")

@@ -207,7 +207,7 @@ def _attested(
     try:
         return attest_merge(repository, report, attestation, demand.trust_roots)
     except NothingToAttestError:
-        if report.verdict is Verdict.ACCEPTED:
+        if report.verdict.exit_code == 0:
             raise
         return None
 

@@ -199,7 +199,7 @@ def _judge_tag(repository: Repository, update: Update, demand: PushDemand) -> Up
     judged = _verify(repository, Update(update.ref, None, head), base, None, demand)
     if signers is None:
         return judged
-    _, evidence = verify_tag(repository, update.new, signers, demand.now or current_time())
+    _, evidence = verify_tag(repository, update.new, signers, demand.now or current_time(), update.ref)
     return UpdateVerdict(update=update, failures=evidence.failures, verification=judged.verification)
 
 

@@ -12,7 +12,7 @@ what was judged: a verdict belongs to (base, head, merged tree) and to nothing e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,12 +21,12 @@ from types import MappingProxyType
 from gitgate.errors import GitgateError, IncompleteHistoryError, RepositoryError
 from gitgate.git import Repository
 from gitgate.signature.authority import Authority
-from gitgate.signature.commit import CommitObject, parse_commit, parse_tag
+from gitgate.signature.commit import CommitObject, TagObject, parse_commit, parse_tag
 from gitgate.signature.judge import SignatureJudge, signature_judge
 from gitgate.signature.openpgp import CertificateError
 from gitgate.signature.policy_change import PolicyChange, judge_policy_change
 from gitgate.signature.range import before_epoch, new_commits
-from gitgate.signature.signers import Signers
+from gitgate.signature.signers import Holder, IdentityDemand, Signers
 from gitgate.signature.thresholds import threshold_failures
 from gitgate.signature.verdict import Code, CommitVerdict, Failure, RangeVerdict, SignatureEvidence, in_order
 from gitgate.tree import Tree
@@ -78,10 +78,20 @@ def verify_range(repository: Repository, request: VerificationRequest) -> RangeV
         return _nothing(request, Failure(Code.TOOL_ERROR, _sentence(error)))
 
 
-def verify_tag(repository: Repository, oid: str, signers: Signers, now: datetime) -> tuple[str, SignatureEvidence]:
+def verify_tag(
+    repository: Repository, oid: str, signers: Signers, now: datetime, ref: str = ""
+) -> tuple[str, SignatureEvidence]:
     """Who signed an annotated tag (empty when nobody known), and what its signature is worth.
 
-    A signed tag never stands in for the signature of the commit that it names.
+    A signed tag never stands in for the signature of the commit that it names. Tags have no paths, so they belong to
+    whoever may change what no rule guards, or the signers; a bot that may change a few files makes no releases.
+
+    Args:
+        repository: Where it is.
+        oid: The tag object.
+        signers: Of the protected branch.
+        now: The time that keys must be valid at.
+        ref: Full name that it is to have; a signed tag that is pushed under another name would be another release.
 
     Raises:
         GitgateError: The tag cannot be read, or a program or the clock cannot be relied on.
@@ -95,10 +105,23 @@ def verify_tag(repository: Repository, oid: str, signers: Signers, now: datetime
     with signature_judge(signers, now) as judge:
         evidence = judge.judge(parsed)
         holder = judge.holder(evidence)
-    if holder is not None and holder.principal is None:
-        failure = Failure(Code.PLATFORM_KEY_CONTENT, f"{holder.name} may sign only merges that add nothing")
-        evidence = replace(evidence, failures=in_order((*evidence.failures, failure)))
-    return (holder.name if holder is not None else ""), evidence
+    failures = in_order((*evidence.failures, *_tag_failures(parsed, holder, signers, ref)))
+    return (holder.name if holder is not None else ""), replace(evidence, failures=failures)
+
+
+def _tag_failures(tag: TagObject, holder: Holder | None, signers: Signers, ref: str) -> Iterator[Failure]:
+    if ref and ref != f"refs/tags/{tag.name}":
+        yield Failure(Code.IDENTITY_MISMATCH, f"the tag calls itself {tag.name}, not {ref.removeprefix('refs/tags/')}")
+    if holder is None:
+        return
+    if holder.principal is None:
+        yield Failure(Code.PLATFORM_KEY_CONTENT, f"{holder.name} may sign only merges that add nothing")
+        return
+    if holder.name not in signers.default.signers | signers.admins.signers:
+        yield Failure(Code.KEY_NOT_AUTHORIZED, f"{holder.name} is named neither by default nor by admins")
+    demanded = signers.committer is IdentityDemand.MUST_MATCH and holder.principal.emails
+    if demanded and not holder.principal.has_email(tag.tagger.email):
+        yield Failure(Code.IDENTITY_MISMATCH, f"{holder.name} signed it, but its tagger is {tag.tagger}")
 
 
 def _verify(repository: Repository, request: VerificationRequest) -> RangeVerdict:

@@ -132,6 +132,18 @@ def test_what_is_accepted_is_attested_and_audited(
     assert audit(shop).code == 0
 
 
+def test_a_change_that_cannot_be_merged_is_reported_and_not_attested(
+    shop: RepositoryBuilder, keys: SigningKeys
+) -> None:
+    """No tree would come of it, so there is nothing that an attestation could be of."""
+    commit_signed(shop, keys.gpg["carol"], {"app.yaml": CONFIG.format(3)}, branch="main", who="carol")
+    ended = attest(shop, keys.gpg["alice"], command="check")
+    assert ended.code == 1, ended
+    assert "rejected" in ended.stdout
+    assert "nothing is attested" in ended.stderr
+    assert not (shop.path / FILE).exists()
+
+
 def test_the_report_that_is_kept_beside_it_is_bound_to_it(shop: RepositoryBuilder, keys: SigningKeys) -> None:
     ended = attest(shop, keys.ssh["bob"], "-o", "json")
     assert (

@@ -176,12 +176,55 @@ def test_protected_tags_are_signed_and_never_move(forge: Forge) -> None:
     assert "UNSIGNED" in forge.push("refs/tags/v2").stderr
     key = forge.keys.ssh["bob"]
     forge.clone.configure(gpg__format="ssh", user__signingKey=str(key.path))
-    forge.clone.git("tag", "-s", "-m", "Release", "v3", "main")
+    bob = {"GIT_COMMITTER_EMAIL": "bob@example.com"}
+    forge.clone.git("tag", "-s", "-m", "Release", "v3", "main", environment=bob)
     done = forge.push("refs/tags/v3")
     assert done.returncode == 0, done.stderr
-    forge.clone.git("tag", "-f", "-s", "-m", "Again", "v3", "main")
+    forge.clone.git("tag", "-f", "-s", "-m", "Again", "v3", "main", environment=bob)
     assert "HISTORY_REWRITE" in forge.push("refs/tags/v3", force=True).stderr
     assert "HISTORY_REWRITE" in forge.push(":refs/tags/v3").stderr
+
+
+@pytest.mark.parametrize(
+    ("who", "email", "name", "code"),
+    [
+        ("bob", "bob", "v1", None),
+        ("bob", "bob", "v2", "IDENTITY_MISMATCH"),
+        ("bob", "alice", "v1", "IDENTITY_MISMATCH"),
+        ("deploy", "deploy", "v1", "KEY_NOT_AUTHORIZED"),
+        ("forge", "bob", "v1", "PLATFORM_KEY_CONTENT"),
+    ],
+)
+def test_a_protected_tag_is_made_by_its_signer_under_its_own_name(
+    forge: Forge, who: str, email: str, name: str, code: str | None
+) -> None:
+    """A signed tag under another name would be another release; bots and platforms make none."""
+    forge.install("--protect", "refs/tags/v*")
+    key = forge.keys.gpg.get(who) or forge.keys.ssh[who]
+    head = forge.clone.git("rev-parse", "main")
+    text = f"object {head}\ntype commit\ntag v1\ntagger T <{email}@example.com> 1700000000 +0000\n\nRelease\n".encode()
+    forge.clone.ref(f"refs/tags/{name}", forge.clone.write(text + key.sign(text), "tag"))
+    done = forge.push(f"refs/tags/{name}")
+    if code is None:
+        assert done.returncode == 0, done.stderr
+    else:
+        assert code in done.stderr
+        assert forge.tip(f"refs/tags/{name}") == ""
+
+
+def test_a_new_protected_branch_does_not_bring_old_signers_back(forge: Forge) -> None:
+    """A branch from where main once was would be judged by keys that main has withdrawn since."""
+    old = forge.clone.git("rev-parse", "main")
+    document = signers_document(forge.keys)
+    del document["principals"]["carol"]
+    document["version"] = 2
+    files = {".gitgate/signers.yaml": yaml.safe_dump(document)}
+    forge.commit("bob", files)
+    forge.commit("alice", {})
+    assert forge.push("change:main").returncode == 0
+    forge.install("--protect", "refs/heads/main", "--protect", "refs/heads/release/*")
+    assert "POLICY_INVALID" in forge.push(f"{old}:refs/heads/release/1").stderr
+    assert forge.push("change:refs/heads/release/1").returncode == 0
 
 
 def test_the_first_push_needs_pinned_signers(tmp_path: Path, forge: Forge) -> None:

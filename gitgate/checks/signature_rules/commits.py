@@ -58,9 +58,11 @@ RULES: tuple[Rule, ...] = (
         id="signature/sig-format-not-allowed",
         title="A kind of signature that is not accepted here",
         severity=Severity.ERROR,
-        what="A commit is signed with X.509 (gpgsm, gitsign), or with a kind that `formats` of the signers file omits.",
+        what="A commit is signed with a kind that `formats` of the signers file omits: X.509 (gpgsm, gitsign) unless it"
+        " is listed there and `x509` pins what proves it.",
         why="A signature of a kind that nobody has declared keys for says that somebody signed, not who.",
-        remedy="Sign with an OpenPGP or SSH key that the signers file declares.",
+        remedy="Sign with a key that the signers file declares; docs/signatures.md says how to accept signatures of"
+        " gitsign.",
         references=(_FORMAT,),
     ),
     Rule(
