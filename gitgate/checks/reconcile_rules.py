@@ -101,10 +101,12 @@ RECONCILE_RULE_LIST: tuple[Rule, ...] = (
     Rule(
         id="reconcile/not-examined",
         title="Consequences that were not looked for",
-        severity=Severity.WARNING,
+        severity=Severity.ERROR,
         what="The repository has more selectors and workloads in one place than gitgate compares.",
-        why="Services that select nothing and budgets that block may go unnoticed. No usual repository is like that.",
-        remedy="Split the namespace, or the change.",
+        why="Services that select nothing and budgets that block would go unnoticed, and somebody may want just that. "
+        "No usual repository is like that.",
+        remedy="Split the namespace, or the change; where it has to be, let a waiver or the settings of the base say "
+        "so.",
         references=(f"{_DOCS}/concepts/overview/working-with-objects/labels/",),
     ),
     Rule(

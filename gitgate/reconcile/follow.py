@@ -22,6 +22,7 @@ from gitgate.reconcile.places import place_of_origin
 from gitgate.reconcile.plan import Plan, PlannedObject
 from gitgate.reconcile.scaling import replicas_reset, resized, scaling_fights
 from gitgate.reconcile.scene import Scene, Side, TooMuchError
+from gitgate.resource import Resource
 
 _OF_THE_CHANGE: tuple[Callable[[Scene], Iterable[Consequence]], ...] = (
     absent, dangling, data_at_risk, implied_deletions, invalidated, moves, replicas_reset, resized, rollouts,
@@ -75,9 +76,13 @@ def _new(scene: Scene) -> Iterator[Consequence]:
 
 
 def _on(side: Side) -> Iterator[Consequence]:
+    ended_at: Resource | None = None
     for look in _OF_A_SIDE:
         try:
             yield from look(side)
         except TooMuchError as error:
-            message = "there are too many selectors and workloads to compare: not all that follows is told"
-            yield happens_to(error.resource, "not-examined", message, other=getattr(look, "__name__", ""))
+            ended_at = ended_at or error.resource
+    if ended_at is not None:
+        # Told once: after the first one, whoever compares ends at once.
+        message = "there are too many selectors and workloads to compare: not all that follows is told"
+        yield happens_to(ended_at, "not-examined", message)
