@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from gitgate.location import Location, Precision
 from gitgate.path_glob import matches_any
@@ -17,10 +17,16 @@ _OVERRIDE = re.compile(r"\.argocd-source(?:-.*)?\.yaml\Z", re.DOTALL)
 _JSONNET = ".jsonnet"
 
 
-def override_problems(tree: Tree, context: SourceContext) -> Iterator[Problem]:
-    """Files that replace parameters of the Application that reads their directory: images, patches, values."""
+def override_problems(tree: Tree, context: SourceContext, read: Container[str]) -> Iterator[Problem]:
+    """Files that replace parameters of the Application that reads their directory: images, patches, values.
+
+    Args:
+        tree: What is judged.
+        context: What is excluded.
+        read: Files that were laid over an Application of the repository.
+    """
     for path in _files(tree, context):
-        if _OVERRIDE.match(path.rpartition("/")[2]):
+        if path not in read and _OVERRIDE.match(path.rpartition("/")[2]):
             yield Problem(
                 code="argocd-override",
                 message="Argo CD lays this file over the Application that reads the directory; it was not judged",

@@ -60,6 +60,7 @@ class Memory:
         whole_files: Files of the tree that is being rendered that a kustomization takes as objects, not as patches.
         data_files: Files of that tree whose bytes a kustomization puts into a ConfigMap or Secret.
         entry_places: Directories at which agents were taken to begin to read.
+        own_urls: URLs that stand for this repository.
     """
 
     roots: set[str] = field(default_factory=set)
@@ -70,6 +71,7 @@ class Memory:
     whole_files: frozenset[str] = frozenset()
     data_files: frozenset[str] = frozenset()
     entry_places: set[str] = field(default_factory=set)
+    own_urls: set[str] = field(default_factory=set)
 
     def remember_plain(self, files: Iterable[str], kustomizations: Iterable[str]) -> None:
         """Keep what was judged as it stands for the next rendering.

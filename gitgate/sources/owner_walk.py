@@ -10,6 +10,7 @@ from gitgate.location import Location, Precision
 from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Resource
 from gitgate.settings import ClusterSetting
+from gitgate.sources.argocd.entries import entry_groups
 from gitgate.sources.base import SourceContext
 from gitgate.sources.clusters import (
     BOOTSTRAP,
@@ -24,7 +25,7 @@ from gitgate.sources.clusters import (
 from gitgate.sources.kustomization import ReferenceKind
 from gitgate.sources.kustomize_graph import KustomizeGraph
 from gitgate.sources.kustomize_render import Reached, in_parallel
-from gitgate.sources.owners import Outcome, Owner, OwnerType, Work, Workshop, World
+from gitgate.sources.owners import Entry, Outcome, Owner, OwnerType, Work, Workshop, World
 from gitgate.sources.tree_files import inside
 from gitgate.tree import Tree
 
@@ -71,6 +72,7 @@ def walk_owners(tree: Tree, context: SourceContext, types: Sequence[OwnerType]) 
     waiting = tuple(candidates_of(written, types))
     if context.clusters:
         _enter_named(walker, context.clusters, waiting, written)
+        _enter_argo_cd(walker, context.clusters, written)
         return walker.result()
     for path, group in self_managed(waiting):
         fresh = tuple(one for one in group if not walker.has_reached(one))
@@ -83,7 +85,23 @@ def walk_owners(tree: Tree, context: SourceContext, types: Sequence[OwnerType]) 
             near = [one for one in written if one.origin.path.rpartition("/")[0] == place]
             walker.enter(_cluster(place, fresh, walker.names, found=True), fresh, near)
     context.memory.entry_places.update(cluster.path for cluster in walker.clusters if cluster.found)
+    _enter_argo_cd(walker, (), written)
     return walker.result()
+
+
+def _enter_argo_cd(walker: _Walker, named: Iterable[ClusterSetting], written: Sequence[Resource]) -> None:
+    """Walk from Applications that nobody applies; a cluster that is known by its directory is the same one."""
+    tree, context = walker.workshop.tree, walker.workshop.context
+    if not any(one.id.group == "argoproj.io" for one in written):
+        return
+    for group in entry_groups(tree, context, written, walker.has_applied):
+        setting = next((one for one in named if inside(group.place, one.path)), None)
+        if named and setting is None:
+            continue
+        path = setting.path if setting is not None else group.place
+        cluster = next((one for one in walker.clusters if one.path == path), None)
+        cluster = cluster or _cluster(path, (), walker.names, found=True)
+        walker.enter(cluster, [Candidate(one, Entry((), "")) for one in group.resources], group.near)
 
 
 def _enter_named(
@@ -138,13 +156,18 @@ class _Walker:
 
     def has_reached(self, candidate: Candidate) -> bool:
         """Does some owner apply the object?"""
-        origin = candidate.resource.origin
+        return self.has_applied(candidate.resource)
+
+    def has_applied(self, resource: Resource) -> bool:
+        """The same of an object as some file has it."""
+        origin = resource.origin
         return (origin.path, origin.document) in self.places
 
     def enter(self, cluster: Cluster, candidates: Iterable[Candidate], near: Iterable[Resource]) -> None:
         """Walk from the entry points of one cluster."""
-        self.clusters.append(cluster)
-        world = self.worlds[cluster.name] = World()
+        if cluster not in self.clusters:
+            self.clusters.append(cluster)
+        world = self.worlds.setdefault(cluster.name, World())
         world.add(near)
         pending = [Owner(resource=one.resource, cluster=cluster) for one in candidates]
         if cluster.found:

@@ -45,7 +45,7 @@ class PlainSource:
         problems = [
             *reading.problems,
             *_duplicates(reading.resources, context.sources),
-            *override_problems(tree, context),
+            *override_problems(tree, context, claimed),
             *jsonnet_problems(tree, context, reading.plain_directories()),
         ]
         kustomizations = {parent(path) for path in tree.entries if path.rpartition("/")[2] in FILE_NAMES}

@@ -10,6 +10,8 @@ from gitgate.path_glob import matches_any
 from gitgate.proposal import Coverage, Problem, Snapshot
 from gitgate.resource import Resource
 from gitgate.settings import SourceSetting
+from gitgate.sources.argocd.application_sets import ArgoApplicationSets
+from gitgate.sources.argocd.applications import ArgoApplications
 from gitgate.sources.base import Source, SourceContext
 from gitgate.sources.checkout import attribute_problems
 from gitgate.sources.coverage import uncovered
@@ -26,7 +28,12 @@ from gitgate.tree import Tree
 
 SOURCES: tuple[Source, ...] = (KustomizeSource(), HelmSource(), PlainSource())
 """In the order in which they choose their files: plain takes what is left."""
-OWNER_TYPES: tuple[OwnerType, ...] = (FluxKustomizations(), FluxReleases())
+OWNER_TYPES: tuple[OwnerType, ...] = (
+    FluxKustomizations(),
+    FluxReleases(),
+    ArgoApplications(),
+    ArgoApplicationSets(),
+)
 """Kinds of objects by which agents apply others."""
 _FOUND = (PathKind.FILE, PathKind.DIRECTORY)
 

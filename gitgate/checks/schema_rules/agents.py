@@ -5,6 +5,7 @@ from __future__ import annotations
 from gitgate.finding import Rule, Severity
 
 _KUSTOMIZATION = "https://fluxcd.io/flux/components/kustomize/kustomizations/"
+_APPLICATION = "https://argo-cd.readthedocs.io/en/stable/user-guide/application-specification/"
 _HELM = "https://fluxcd.io/flux/components/helm/helmreleases/"
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -17,7 +18,7 @@ RULES: tuple[Rule, ...] = (
         ),
         why="The agent cannot reconcile it: nothing of what it owns is applied, and whatever depends on it waits.",
         remedy="Add what is named, correct the name, or remove the reference.",
-        references=(_KUSTOMIZATION, _HELM),
+        references=(_KUSTOMIZATION, _HELM, _APPLICATION),
     ),
     Rule(
         id="schema/agent-unproved-reference",
@@ -81,6 +82,18 @@ RULES: tuple[Rule, ...] = (
         why="What the cluster gets in these places cannot be judged; schemas are not held against them.",
         remedy="Keep values that are no secrets in a ConfigMap of the repository.",
         references=(_KUSTOMIZATION + "#post-build-variable-substitution",),
+    ),
+    Rule(
+        id="schema/agent-refused",
+        title="What an AppProject does not permit",
+        severity=Severity.ERROR,
+        what=(
+            "The AppProject of an Application does not permit its repository, its destination, or an object that it "
+            "applies."
+        ),
+        why="Argo CD refuses to sync the Application, or the object: what was merged never reaches the cluster.",
+        remedy="Permit it in the AppProject, or take it out of the Application.",
+        references=("https://argo-cd.readthedocs.io/en/stable/user-guide/projects/",),
     ),
     Rule(
         id="schema/agent-limit",

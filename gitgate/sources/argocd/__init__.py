@@ -1,0 +1,1 @@
+"""What Argo CD applies: Applications and the sets that make them."""
