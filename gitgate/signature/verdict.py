@@ -84,7 +84,7 @@ EXPLANATIONS: Mapping[Code, str] = MappingProxyType(
         Code.KEY_NOT_YET_VALID: "the signing key is not valid yet, or younger than its signature",
         Code.KEY_OUT_OF_WINDOW: "the signers file does not accept this key at this time",
         Code.KEY_NOT_AUTHORIZED: "the key is known, but may not sign this",
-        Code.IDENTITY_MISMATCH: "it names another person than the one who signed it, or another tag than it is pushed as",
+        Code.IDENTITY_MISMATCH: "it names another person than its signer, or another tag than it is pushed as",
         Code.MERGE_UNSIGNED: "a merge must be signed here, even one that adds nothing of its own",
         Code.MERGE_OCTOPUS: "a merge of more than two parents cannot be recomputed, so it is not accepted",
         Code.MERGE_EVIL: "the merge contains changes that its parents do not explain and its signer may not make",

@@ -51,7 +51,7 @@ def release_values(owner: Owner, world: World) -> ReleaseValues:
     missing: list[tuple[str, FieldPath]] = []
     references = items(owner.spec.get("valuesFrom"))
     for kind, name, optional, path in values_references(owner):
-        reference = mapping(references[path[-1]])  # type: ignore[call-overload]
+        reference = mapping(references[int(path[-1])])
         resource = world.find("", kind, owner.namespace, name)
         held = data_of(resource) if resource is not None else None
         told = f"{kind} {owner.namespace}/{name}"
