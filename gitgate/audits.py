@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -22,7 +22,7 @@ from gitgate.enforcement import verify_revisions
 from gitgate.errors import RepositoryError, UsageError
 from gitgate.git import Repository
 from gitgate.report import Verdict
-from gitgate.reporters.encode import log_safe
+from gitgate.reporters.encode import json_document, log_safe
 from gitgate.reporters.summary import counted
 from gitgate.signature.clock import FUTURE_TOLERANCE, current_time
 from gitgate.signature.dsse import LARGEST_ENVELOPE, Envelope, EnvelopeError, read_envelope, read_json
@@ -44,11 +44,13 @@ class AuditDemand:
         base: The protected branch; None for the upstream's default branch.
         keys: Files with public keys whose attestations count, instead of those that the signers file names.
         trust_roots: Digests of signers files that are trusted from outside the repository.
+        merged: Commit of the protected branch that the attested merge ended in; None asks nothing of it.
     """
 
     base: str | None = None
     keys: tuple[Path, ...] = ()
     trust_roots: frozenset[str] = frozenset()
+    merged: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,7 @@ class Audit:
         evidence: About its signature; None when it did not get that far.
         predicate: What it says, once its signature is believed.
         verification: What the repository shows as of the attested time.
+        merged: Commit of the protected branch that was compared with what is attested.
     """
 
     verdict: Verdict
@@ -70,6 +73,7 @@ class Audit:
     evidence: SignatureEvidence | None = None
     predicate: Mapping[str, Any] | None = None
     verification: Verification | None = None
+    merged: str | None = None
 
 
 def read_attestation(file: Path) -> bytes:
@@ -117,7 +121,30 @@ def audit(repository: Repository, data: bytes, demand: AuditDemand) -> Audit:
         document = _document(envelope)
     except EnvelopeError as error:
         return _refused(f"the attestation cannot be read: {error}", evidence=evidence)
-    return _again(repository, document, tip, attester, evidence)
+    result = _again(repository, document, tip, attester, evidence)
+    if demand.merged is None or result.predicate is None:
+        return result
+    merged = repository.resolve(demand.merged)
+    found = (*result.problems, *_merge_problems(repository, result.predicate[CHANGE], tip, merged))
+    verdict = Verdict.REJECTED if found else result.verdict
+    return replace(result, verdict=verdict, problems=found, merged=merged)
+
+
+def render_audit_json(result: Audit) -> str:
+    """What an audit says, for programs; described by `schemas/audit-v1.json`."""
+    key = {"format": result.evidence.format, "fingerprint": result.evidence.fingerprint} if result.evidence else None
+    document = {
+        "apiVersion": "gitgate.dev/v1",
+        "kind": "Audit",
+        "verdict": result.verdict.value,
+        "exitCode": result.verdict.exit_code,
+        "problems": [log_safe(problem) for problem in result.problems],
+        "attester": result.attester or None,
+        "key": key,
+        "merged": result.merged,
+        "predicate": dict(result.predicate) if result.predicate is not None else None,
+    }
+    return json_document(document)
 
 
 def render_audit(result: Audit) -> str:
@@ -131,6 +158,8 @@ def render_audit(result: Audit) -> str:
         lines.append(f"  attested by {result.attester} with the {key}")
         lines += [f"  {each} {facts[each]}" for each in ("base", "head", "tree")]
         lines.append(f"  {counted(facts['commitsSeen'], 'commit')}, signers version {facts['signers']['version']}")
+        if result.merged is not None:
+            lines.append(f"  compared with what was merged, {result.merged}")
         if run["checks"]:
             lines.append(f"  taken from the attestation: {', '.join(sorted(set(run['checks']) - {'signature'}))}")
     lines += [f"  {problem}" for problem in result.problems]
@@ -167,6 +196,17 @@ def _again(
         predicate=MappingProxyType(dict(predicate)),
         verification=verification,
     )
+
+
+def _merge_problems(repository: Repository, facts: Mapping[str, Any], tip: str, merged: str) -> Iterator[str]:
+    """Is what was merged what was judged? The base may have moved in between, or another commit been pushed."""
+    if repository.commits(tip, merged):
+        yield f"{merged} is not in the history of the protected branch"
+    if repository.commits(merged, facts["base"]):
+        yield f"{merged} does not contain the base that is attested"
+    tree = repository.tree(merged).oid
+    if tree != facts["tree"]:
+        yield f"what was merged is not what was judged: {merged} has the tree {tree}, attested is {facts['tree']}"
 
 
 def _differences(

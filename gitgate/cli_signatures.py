@@ -71,10 +71,22 @@ def verify(  # noqa: PLR0913 - one parameter for each option
     "--key", "keys", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
     help="A public key whose attestations count, instead of those of the branch's attesters. May be repeated.",
 )  # fmt: skip
+@click.option(
+    "--merged", metavar="REV",
+    help="The commit of the protected branch that the merge ended in: its tree must be the attested one.",
+)  # fmt: skip
+@click.option("-o", "--output", "output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @trust_roots_option
 @git_dir_option
-def audit(
-    *, file: Path, base: str | None, keys: tuple[Path, ...], trust_roots: tuple[str, ...], git_dir: Path | None
+def audit(  # noqa: PLR0913 - one parameter for each option
+    *,
+    file: Path,
+    base: str | None,
+    keys: tuple[Path, ...],
+    merged: str | None,
+    output: str,
+    trust_roots: tuple[str, ...],
+    git_dir: Path | None,
 ) -> int:
     """Audit an attestation: is it genuine, and does the repository still show what it says?
 
@@ -83,7 +95,7 @@ def audit(
 
     Exit codes: 0 genuine, reproduced and PASSED; 1 anything else; 2 usage or signers file; 3 undetermined.
     """
-    from gitgate.audits import AuditDemand, read_attestation, render_audit  # noqa: PLC0415
+    from gitgate.audits import AuditDemand, read_attestation, render_audit, render_audit_json  # noqa: PLC0415
     from gitgate.audits import audit as audit_attestation  # noqa: PLC0415
     from gitgate.errors import UsageError  # noqa: PLC0415
     from gitgate.git import Repository  # noqa: PLC0415
@@ -92,10 +104,10 @@ def audit(
     if keys and trust_roots:
         raise UsageError("--key takes the place of a signers file, which is what --trust-root pins")
     data = read_attestation(file)
-    demand = AuditDemand(base=base, keys=keys, trust_roots=frozenset(trust_roots))
+    demand = AuditDemand(base=base, keys=keys, trust_roots=frozenset(trust_roots), merged=merged)
     with Repository.open(git_dir) as repository:
         result = audit_attestation(repository, data, demand)
-    write_text(render_audit(result))
+    write_text(render_audit(result) if output == "text" else render_audit_json(result))
     return result.verdict.exit_code
 
 

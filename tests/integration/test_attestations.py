@@ -574,3 +574,40 @@ def test_passed_is_said_of_accepted_verdicts_only() -> None:
             made = statement({**facts, "verdict": signed.value}, replace(run, verdict=judged))
             passed = made["predicate"]["verificationResult"] == "PASSED"
             assert passed == (signed is judged is Verdict.ACCEPTED)
+
+
+def test_g15_what_was_merged_is_compared_with_what_was_judged(shop: RepositoryBuilder, keys: SigningKeys) -> None:
+    """The judged change, the same with a commit pushed after the check, and a base that moved on."""
+    assert attest(shop, keys.gpg["alice"]).code == 0
+    head, base = shop.git("rev-parse", "change"), shop.git("rev-parse", "main")
+    tree = shop.git("rev-parse", "change^{tree}")
+
+    def merged(**options: Any) -> Ended:
+        shop.branch("main", base)
+        commit_signed(shop, keys.gpg["alice"], {}, branch="main", **options)
+        return audit(shop, "--merged", "main")
+
+    assert merged(parents=(base, head), tree=tree).code == 0
+    assert merged(parents=(base,), tree=tree).code == 0, "a squash of just that"
+    late = shop.commit({"late.yaml": CONFIG.format(9)}, branch="change")
+    ended = merged(parents=(base, late), tree=shop.git("rev-parse", "change^{tree}"))
+    assert ended.code == 1
+    assert "what was merged is not what was judged" in ended.stdout
+    outside = commit_signed(shop, keys.gpg["alice"], {}, branch="aside", parents=(base,), tree=tree)
+    ended = audit(shop, "--merged", outside)
+    assert ended.code == 1
+    assert "not in the history of the protected branch" in ended.stdout
+
+
+@pytest.mark.parametrize("genuine", [True, False])
+def test_an_audit_for_programs_is_as_its_schema_says(
+    shop: RepositoryBuilder, keys: SigningKeys, *, genuine: bool
+) -> None:
+    assert attest(shop, keys.ssh["bob"]).code == 0
+    if not genuine:
+        write(shop, {**envelope(shop), "payload": "e30="})
+    ended = audit(shop, "-o", "json")
+    document = json.loads(ended.stdout)
+    Draft202012Validator(json.loads(bundled.schema_file("audit-v1.json").read_bytes())).validate(document)
+    assert ended.code == document["exitCode"] == (0 if genuine else 1)
+    assert (document["attester"], bool(document["problems"])) == (("bob", False) if genuine else (None, True))
