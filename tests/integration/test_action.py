@@ -275,7 +275,7 @@ def test_a_hostile_file_name_starts_no_command(project: Project) -> None:
     assert not list(project.directory.rglob("canary"))
 
 
-def test_nothing_of_the_checkout_is_imported(project: Project) -> None:
+def test_t6_nothing_of_the_checkout_is_imported(project: Project) -> None:
     """T6: the checkout is the working directory of every step."""
     canary = f"open({str(project.directory / 'canary')!r}, 'w')\n"
     modules = ("yaml.py", "sitecustomize.py", "json.py", "venv.py", "pip.py", "gitgate/__init__.py", "runner.py")

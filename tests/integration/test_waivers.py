@@ -69,7 +69,7 @@ def test_the_verbose_text_says_who_waived_what(repository) -> None:
     assert "waived by team-shop until 2026-12-31: waits for 2.0" in " ".join(ended.stdout.split())
 
 
-def test_a_change_cannot_waive_its_own_findings(repository) -> None:
+def test_t7_a_change_cannot_waive_its_own_findings(repository) -> None:
     ended = judge(proposed(repository, None, waivers(waiver())))
     assert ended.code == 1
     assert ended.rules() == ["schema/rulebook-changed", "schema/unknown-field"]
@@ -105,7 +105,7 @@ def test_the_last_day_counts_and_the_next_one_does_not(repository) -> None:
     assert (ended.code, ended.rules()) == (1, ["schema/unknown-field", "waiver/expired"])
 
 
-def test_an_expired_waiver_blocks_while_what_it_excused_is_there(repository) -> None:
+def test_t7_an_expired_waiver_blocks_while_what_it_excused_is_there(repository) -> None:
     repository.commit({"web.yaml": deployment(extra=MISSPELT), PATH: waivers(waiver())})
     repository.branch("change")
     repository.commit({"settings.yaml": config_map()}, branch="change")
@@ -163,7 +163,7 @@ def test_a_change_that_adds_a_waiver_for_too_long_is_rejected(repository) -> Non
         "policy/policy-changed",
     ],
 )
-def test_what_is_about_trust_cannot_be_waived(repository, rule) -> None:
+def test_t7_what_is_about_trust_cannot_be_waived(repository, rule) -> None:
     ended = judge(proposed(repository, waivers(waiver(rule, subject="path: web.yaml"))))
     assert ended.code == 2
     assert f"{PATH}:3:12: findings of {rule} cannot be waived" in ended.stderr
