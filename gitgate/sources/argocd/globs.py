@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 MAXIMUM_LENGTH = 500
 """Characters of a pattern; longer ones match nothing."""
 _MAXIMUM_ALTERNATIVES = 64
+_NO_DIRECTORY = re.compile(r"(?:(?<=/)|(?<=\0)|\A)\*\*/")
 _Test = Callable[[str], bool]
 
 
@@ -23,7 +25,20 @@ def matches_segments(pattern: str, text: str) -> bool:
 
 def matches_tree(pattern: str, text: str) -> bool:
     """`doublestar`, as for values files: `*` takes no slash, `**` takes any number of directories."""
-    return _matches(pattern, text, slash=True, braces=True)
+    variants = [pattern]
+    while len(variants) <= _MAXIMUM_ALTERNATIVES and any(_NO_DIRECTORY.search(one) for one in variants):
+        # `a/**/b` takes `a/b`, too.
+        found = [(one, _NO_DIRECTORY.search(one)) for one in variants]
+        variants = [
+            part
+            for one, match in found
+            for part in ([one] if match is None else [one[: match.start()] + one[match.end() :], _kept(one, match)])
+        ]
+    return any(_matches(one.replace("\0", "**/"), text, slash=True, braces=True) for one in variants)
+
+
+def _kept(pattern: str, match: re.Match[str]) -> str:
+    return f"{pattern[: match.start()]}\0{pattern[match.end() :]}"
 
 
 def matches_url(pattern: str, text: str) -> bool:
@@ -116,8 +131,6 @@ def _tokens(pattern: str, *, slash: bool, double: bool) -> Iterator[tuple[bool, 
             doubled = double and pattern[index : index + 1] == "*"
             while pattern[index : index + 1] == "*":
                 index += 1
-            if doubled and pattern[index : index + 1] == "/" and slash:
-                index += 1  # `a/**/b` takes `a/b`, too
             yield True, _no_slash if slash and not doubled else _anything
         elif sign == "?":
             yield False, _no_slash if slash else _anything
