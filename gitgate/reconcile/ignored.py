@@ -6,23 +6,38 @@ is ever run.
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gitgate.location import FieldPath, format_field_path
-from gitgate.resource import ResourceId
+from gitgate.reconcile.ownership import manager_owns, owned_by
+from gitgate.reconcile.tables import TypeNode
+from gitgate.reconcile.targets import EVERYTHING, Target, argo_target, flux_target
+from gitgate.resource import Resource
 
 EVERY = "[]"
 """The step of a pattern that stands for every item of a list."""
 
 _TEXT_LIMIT = 80
-_JQ = re.compile(r"(?:\.[A-Za-z_][A-Za-z0-9_]*|\.?\[\"[^\"\\]*\"\]|\[[0-9]*\])+\Z")
-_JQ_STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\.?\[\"([^\"\\]*)\"\]|\[([0-9]*)\]")
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*\Z")
+_JQ_STEP = re.compile(
+    r"(?P<pipe>[ \t]*\|[ \t]*)?(?:"
+    r"\.(?P<field>[A-Za-z_][A-Za-z0-9_]*)|\.?\[\"(?P<quoted>[^\"\\]*)\"\]|\.?\[(?P<index>[0-9]*)\]"
+    r"|select\([ \t]*\.(?P<key>[A-Za-z_][A-Za-z0-9_]*)[ \t]*==[ \t]*\"(?P<value>[^\"\\]*)\"[ \t]*\))\??"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """The step of a pattern that stands for the items of a list with this value: `select(.name == "web")`."""
+
+    key: str
+    value: str
+
+
+Step = str | Select
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,35 +45,58 @@ class IgnoreRule:
     """What an agent does not compare.
 
     Attributes:
-        steps: The field, or what is above it; a number is an item of a list, `EVERY` all of them.
         told: Who ignores it, and as it is written there.
         keeps_live: Does the agent keep what the cluster has when it applies, too?
-        group, kind, name, namespace: Which objects; empty means any. Group and kind are globs.
+        steps: The field, or what is above it; a number is an item of a list, `EVERY` all of them.
+        target: Which objects.
+        manager: Instead of `steps`, everything that this field manager owns in the cluster.
     """
 
-    steps: tuple[str, ...]
     told: str
     keeps_live: bool
-    group: str = "*"
-    kind: str = "*"
-    name: str = ""
-    namespace: str = ""
+    steps: tuple[Step, ...] = ()
+    target: Target = EVERYTHING
+    manager: str = ""
 
-    def concerns(self, resource: ResourceId) -> bool:
-        """Is the rule about this object? Source: argo-cd/util/argo/normalizers/diff_normalizer.go."""
-        return (
-            fnmatch.fnmatchcase(resource.group, self.group)
-            and fnmatch.fnmatchcase(resource.kind, self.kind)
-            and self.name in ("", resource.name)
-            and self.namespace in ("", resource.namespace)
-        )
-
-    def covers(self, path: FieldPath) -> bool:
+    def covers(self, path: FieldPath, pair: Pair) -> bool:
         """Is the field, or something above it, ignored?"""
-        return len(self.steps) <= len(path) and all(
-            (wanted == EVERY and isinstance(step, int)) or wanted == str(step)
-            for wanted, step in zip(self.steps, path, strict=False)
-        )
+        if self.manager:
+            owned = owned_by(pair.node, pair.live, self.manager)
+            return owned is not None and manager_owns(owned, pair.node, pair.before, path)
+        if len(self.steps) > len(path):
+            return False
+        held: tuple[Any, ...] = (pair.before, pair.after)
+        for wanted, step in zip(self.steps, path, strict=False):
+            held = tuple(_below(one, step) for one in held)
+            if isinstance(wanted, Select):
+                if not all(isinstance(one, Mapping) and one.get(wanted.key) == wanted.value for one in held):
+                    return False
+            elif wanted != str(step) and not (wanted == EVERY and isinstance(step, int)):
+                return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An object as it is stored and as it would be, which tells what an index in a list means.
+
+    Attributes:
+        before: As stored now.
+        after: As stored afterwards.
+        node: The type of its kind.
+        live: As the cluster gave it, with its managed fields; None without a dump.
+    """
+
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    node: TypeNode
+    live: Mapping[str, Any] | None = None
+
+
+def _below(held: Any, step: str | int) -> Any:
+    if isinstance(held, Mapping):
+        return held.get(step)
+    return held[step] if isinstance(held, list) and isinstance(step, int) and step < len(held) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +134,22 @@ def argo_ignores(owner: str, spec: Mapping[str, Any], *, keeps_live: bool) -> Ig
     rules: list[IgnoreRule] = []
     unclear: list[str] = []
     for entry in _mappings(spec.get("ignoreDifferences")):
-        which = {key: entry.get(key, "") for key in ("group", "kind", "name", "namespace")}
-        if not all(isinstance(value, str) and "[" not in value for value in which.values()) or not which["kind"]:
+        target = argo_target(entry)
+        if target is None:
             unclear.append(f"{owner}: which objects an entry of ignoreDifferences means is not understood")
             continue
+        common = IgnoreRule(told=owner, keeps_live=keeps_live, target=target)
         for field, read in (("jsonPointers", pointer_steps), ("jqPathExpressions", jq_steps)):
             for written in _items(entry.get(field)):
                 steps = read(written)
                 if steps is None:
-                    unclear.append(
-                        f"{owner}: {_quoted(written)} of {field} is not understood, and ignores nothing here"
-                    )
+                    unclear.append(f"{owner}: {_quoted(written)} of {field} is not understood, and ignores nothing")
                 else:
-                    rules.append(IgnoreRule(steps=steps, told=_told(owner, written), keeps_live=keeps_live, **which))
-        unclear += [
-            f"{owner}: it ignores fields of the manager {_quoted(manager)}, which only the cluster knows"
-            for manager in _items(entry.get("managedFieldsManagers"))
-        ]
+                    rules.append(replace(common, steps=steps, told=_told(owner, written)))
+        for manager in _items(entry.get("managedFieldsManagers")):
+            if isinstance(manager, str) and manager:
+                told = f"{owner} (manager {_quoted(manager)})"
+                rules.append(replace(common, manager=manager, told=told))
     return IgnoreRules(tuple(rules), tuple(unclear))
 
 
@@ -121,31 +158,26 @@ def flux_ignores(owner: str, spec: Mapping[str, Any]) -> IgnoreRules:
     rules: list[IgnoreRule] = []
     unclear: list[str] = []
     for entry in _mappings(spec.get("ignore")):
-        which = _flux_target(entry.get("target"))
-        if which is None:
+        target = flux_target(entry.get("target"))
+        if target is None:
             unclear.append(f"{owner}: a target of spec.ignore is not understood, and ignores nothing")
             continue
         for written in _items(entry.get("paths")):
             steps = pointer_steps(written)
             if steps is None:
-                unclear.append(
-                    f"{owner}: {_quoted(written)} of spec.ignore is not understood, and ignores nothing here"
-                )
+                unclear.append(f"{owner}: {_quoted(written)} of spec.ignore is not understood, and ignores nothing")
             else:
-                rules.append(IgnoreRule(steps=steps, told=_told(owner, written), keeps_live=True, **which))
+                rules.append(IgnoreRule(steps=steps, told=_told(owner, written), keeps_live=True, target=target))
     return IgnoreRules(tuple(rules), tuple(unclear))
 
 
-def _flux_target(target: Any) -> dict[str, str] | None:
-    """Names of a selector. They are regular expressions: only those that are plain names are read."""
-    if target is None:
-        return {}
-    names = ("group", "kind", "name", "namespace")
-    if not isinstance(target, Mapping) or not set(target) <= set(names):
-        return None
-    found = {key: value for key, value in target.items() if value != ""}
-    plain = all(isinstance(value, str) and _PLAIN.match(value) for value in found.values())
-    return found if plain else None
+def managers_ignored(rules: Iterable[IgnoreRule]) -> tuple[str, ...]:
+    """Rules that need managed fields of the cluster, one sentence each."""
+    return tuple(
+        f"{rule.told}: what this manager owns is ignored, which only a dump with managed fields tells"
+        for rule in rules
+        if rule.manager
+    )
 
 
 def pointer_steps(written: Any) -> tuple[str, ...] | None:
@@ -156,24 +188,41 @@ def pointer_steps(written: Any) -> tuple[str, ...] | None:
     return None if EVERY in steps else steps
 
 
-def jq_steps(written: Any) -> tuple[str, ...] | None:
-    """The steps of a jq path that has only fields and items: `.spec.containers[].image`; None for any other."""
-    if not isinstance(written, str) or not written.startswith(".") or not _JQ.match(written):
+def jq_steps(written: Any) -> tuple[Step, ...] | None:
+    """The steps of a jq path of fields, items and selected items; None for any other.
+
+    `.spec.containers[].image`, `.spec.containers[] | select(.name == "web") | .image`.
+    """
+    if not isinstance(written, str) or not written.startswith("."):
         return None
-    steps = []
-    for plain, quoted, index in _JQ_STEP.findall(written):
-        if quoted == EVERY:
+    steps: list[Step] = []
+    place = 0
+    while place < len(written):
+        match = _JQ_STEP.match(written, place)
+        if match is None:
             return None
-        steps.append(plain or quoted or index or EVERY)
+        piped, selects = match["pipe"] is not None, match["key"] is not None
+        starts_list = written[match.end("pipe") if piped else place] == "["
+        if piped is not selects and (selects or starts_list):
+            return None
+        if selects:
+            if not steps or steps[-1] != EVERY:
+                return None
+            steps[-1] = Select(match["key"], match["value"])
+        elif match["quoted"] == EVERY:
+            return None
+        else:
+            steps.append(match["field"] or match["quoted"] or match["index"] or EVERY)
+        place = match.end()
     return tuple(steps)
 
 
 def split_ignored(
-    resource: ResourceId, paths: Iterable[FieldPath], rules: Iterable[IgnoreRule]
+    resource: Resource, paths: Iterable[FieldPath], rules: Iterable[IgnoreRule], pair: Pair
 ) -> dict[FieldPath, IgnoreRule]:
     """The fields that are ignored, with the rule that says so; one that keeps the live value goes first."""
-    mine = sorted((rule for rule in rules if rule.concerns(resource)), key=lambda rule: not rule.keeps_live)
-    found = ((path, next((rule for rule in mine if rule.covers(path)), None)) for path in paths)
+    mine = sorted((rule for rule in rules if rule.target.concerns(resource)), key=lambda rule: not rule.keeps_live)
+    found = ((path, next((rule for rule in mine if rule.covers(path, pair)), None)) for path in paths)
     return {path: rule for path, rule in found if rule is not None}
 
 

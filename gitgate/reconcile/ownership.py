@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gitgate.location import FieldPath
 from gitgate.reconcile.merge import NOBODY, Owned
 from gitgate.reconcile.tables import Shape, TypeNode
 
@@ -26,17 +27,58 @@ def others(node: TypeNode, live: Mapping[str, Any], *, takes_over: bool) -> Owne
         live: The object as the cluster has it, with `metadata.managedFields`.
         takes_over: Does the agent absorb what kubectl did, as Flux does?
     """
-    metadata = live.get("metadata")
-    entries = metadata.get("managedFields") if isinstance(metadata, Mapping) else None
     owned = NOBODY
-    for entry in entries if isinstance(entries, list) else ():
-        if not isinstance(entry, Mapping) or not isinstance(entry.get("fieldsV1"), Mapping):
-            continue
+    for entry in _entries(live):
         manager = str(entry.get("manager", ""))
         if manager in AGENTS or (takes_over and manager.startswith(_TAKEN_OVER)) or _is_apply_by_kubectl(entry):
             continue
         owned = _union(owned, _read(node, entry["fieldsV1"], 0))
     return owned
+
+
+def owned_by(node: TypeNode, live: Mapping[str, Any] | None, manager: str) -> Owned | None:
+    """What one manager owns of a live object; None when it owns nothing, or that is not known."""
+    found = [_read(node, entry["fieldsV1"], 0) for entry in _entries(live or {}) if entry.get("manager") == manager]
+    owned = NOBODY
+    for one in found:
+        owned = _union(owned, one)
+    return owned if found else None
+
+
+def manager_owns(owned: Owned, node: TypeNode, data: Any, path: FieldPath) -> bool:
+    """Is a field, or what is above it as a whole, owned?
+
+    Args:
+        owned: What a manager owns.
+        node: The type of the object.
+        data: The object, in which the path's indices are those of its lists.
+        path: The field.
+    """
+    for step in path:
+        if isinstance(step, int):
+            item = data[step] if isinstance(data, list) and step < len(data) else None
+            if not isinstance(item, Mapping) or node.keys is None:
+                return False
+            key = repr(tuple(item.get(name, node.key_default(name)) for name in node.keys))
+            node, data = node.item, item
+        else:
+            key, node = step, node.child(step)
+            data = data.get(step) if isinstance(data, Mapping) else None
+        below = owned.child(key)
+        if below is None:
+            return False
+        if not below.fields:
+            return True
+        owned = below
+    return False
+
+
+def _entries(live: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    metadata = live.get("metadata")
+    entries = metadata.get("managedFields") if isinstance(metadata, Mapping) else None
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, Mapping) and isinstance(entry.get("fieldsV1"), Mapping):
+            yield entry
 
 
 def _is_apply_by_kubectl(entry: Mapping[str, Any]) -> bool:

@@ -21,7 +21,7 @@ from gitgate.reconcile.changes import ABSENT, FieldChange, changed_fields, same
 from gitgate.reconcile.clusters import by_cluster
 from gitgate.reconcile.content import content_digest
 from gitgate.reconcile.failure import Certainty, Failure
-from gitgate.reconcile.ignored import IgnoredField, IgnoreRule, split_ignored
+from gitgate.reconcile.ignored import IgnoredField, IgnoreRule, Pair, managers_ignored, split_ignored
 from gitgate.reconcile.kinds import Kinds
 from gitgate.reconcile.merge import NOBODY, Owned
 from gitgate.reconcile.outcome import Outcome, predict_create, predict_kept, predict_update
@@ -175,10 +175,10 @@ def _assumptions(objects: list[PlannedObject], *, live: bool) -> tuple[str, ...]
     return tuple(found)
 
 
-Pair = tuple[Resource | None, Resource | None]
+_Sides = tuple[Resource | None, Resource | None]
 
 
-def _pairs(before: Iterable[Resource], after: Iterable[Resource]) -> Iterator[Pair]:
+def _pairs(before: Iterable[Resource], after: Iterable[Resource]) -> Iterator[_Sides]:
     """Each object with what becomes of it.
 
     One repository may hold the same object for several clusters, one overlay each. Such ones belong together by the
@@ -246,7 +246,10 @@ class _Planner:
     @property
     def not_understood(self) -> tuple[str, ...]:
         """What the owners ignore in words that are not understood."""
-        told = sorted({text for owner in self._owners_after for text in owner.ignores.not_understood})
+        unclear = {text for owner in self._owners_after for text in owner.ignores.not_understood}
+        if self._live is None:
+            unclear.update(text for owner in self._owners_after for text in managers_ignored(owner.ignores.rules))
+        told = sorted(unclear)
         more = [f"{len(told) - _TOLD} more rules that ignore fields are not understood"] if len(told) > _TOLD else []
         return (*told[:_TOLD], *more)
 
@@ -257,6 +260,10 @@ class _Planner:
         if scaler is None:
             return rules
         return (*rules, IgnoreRule(steps=("spec", "replicas"), told=f"{scaler}, which scales it", keeps_live=False))
+
+    def _pair(self, node: TypeNode, outcome: Outcome, after: Resource) -> Pair:
+        live = self._live.find(after) if self._live is not None else None
+        return Pair(outcome.before, outcome.after, node, live.data if live is not None else None)
 
     def plan(self, before: Resource | None, after: Resource | None) -> PlannedObject:
         if before is not None and after is not None:
@@ -349,7 +356,7 @@ class _Planner:
         item = replace(item, drift=self._drift(node, base, live, how, foreign))
         changes = _shown(head, changed_fields(outcome.before, outcome.after)) if outcome.after else ()
         if outcome.after and how.method is not ApplyMethod.REPLACE:
-            item, kept = _ignoring(item, changes, self._ignores(after))
+            item, kept = _ignoring(item, after, changes, self._ignores(after), self._pair(node, outcome, after))
             if kept:
                 outcome = predict_kept(node, outcome, kept, self._version)
                 changes = _shown(head, changed_fields(outcome.before, outcome.after))
@@ -375,15 +382,15 @@ def _same_content(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 
 
 def _ignoring(
-    item: PlannedObject, changes: tuple[FieldChange, ...], rules: tuple[IgnoreRule, ...]
+    item: PlannedObject, after: Resource, changes: tuple[FieldChange, ...], rules: tuple[IgnoreRule, ...], pair: Pair
 ) -> tuple[PlannedObject, tuple[FieldPath, ...]]:
     """Note what is ignored, and say which fields the agent leaves as they are in the cluster.
 
     What it only hides from its comparison is applied with the next sync. Source: argo-cd/controller/sync.go,
     `normalizeTargetResources`.
     """
-    found = split_ignored(item.id, (change.path for change in changes), rules)
-    drifted = split_ignored(item.id, (change.path for change in item.drift), rules)
+    found = split_ignored(after, (change.path for change in changes), rules, pair)
+    drifted = split_ignored(after, (change.path for change in item.drift), rules, pair)
     fields = (IgnoredField(path, rule.told, not rule.keeps_live) for path, rule in (drifted | found).items())
     kept = tuple(path for path, rule in found.items() if rule.keeps_live)
     back = tuple(one for one in item.drift if one.path not in drifted or not drifted[one.path].keeps_live)

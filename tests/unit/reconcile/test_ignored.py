@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
+import re
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from gitgate import bundled
-from gitgate.reconcile.ignored import EVERY, jq_steps, pointer_steps
+from gitgate.reconcile.ignored import EVERY, Select, jq_steps, pointer_steps
 from gitgate.reconcile.plan import Action, Plan, PlannedObject, make_plan
 from gitgate.reconcile.render import render_text
 from gitgate.reconcile.render_html import render_html
 from gitgate.reconcile.render_json import render_json
 from gitgate.reconcile.render_markdown import render_markdown
+from gitgate.reconcile.targets import pattern_globs, selector_requirements
 from tests.support.cluster import VERSION, changed, workload
 from tests.unit.reconcile.test_plan import SCALER, application, flux, snapshot
 
@@ -64,9 +69,18 @@ def test_json_pointers(written: object, steps: object) -> None:
         (".", None),
         ("spec", None),
         ("..", None),
-        (".spec | .replicas", None),
-        ('.spec.containers[] | select(.name == "a")', None),
-        (".spec?", None),
+        (".spec | .replicas", ("spec", "replicas")),
+        ('.spec.containers[] | select(.name == "a")', ("spec", "containers", Select("name", "a"))),
+        ('.spec.containers[]|select(.name=="a").image', ("spec", "containers", Select("name", "a"), "image")),
+        ('.spec.containers[] | select(.name == "a") | .env[]', ("spec", "containers", Select("name", "a"), "env", EVERY)),
+        (".webhooks[]?.clientConfig?.caBundle", ("webhooks", EVERY, "clientConfig", "caBundle")),
+        ('.spec.containers[] select(.name == "a")', None),
+        ('.spec | select(.name == "a")', None),
+        ('.spec.containers[] | select(.name == "a" or .name == "b")', None),
+        ('.spec.containers[] | select(.name != "a")', None),
+        (".spec | [0]", None),
+        (".spec | del(.replicas)", None),
+        (".spec |", None),
         (".spec[-1]", None),
         ("[].spec", None),
         (None, None),
@@ -85,6 +99,11 @@ def test_jq_paths_of_fields_and_items_only(written: object, steps: object) -> No
          "spec.template.spec.containers[0].image"),
         (kustomization("/spec/replicas"), MORE, "spec.replicas"),
         (kustomization("/spec/replicas", kind="Deployment"), MORE, "spec.replicas"),
+        (kustomization("/spec/replicas", kind="(Deploy|Other).+", name="^w.b$", version="v1"), MORE, "spec.replicas"),
+        (kustomization("/spec/replicas", labelSelector="!team", annotationSelector="team notin (a, b)"), MORE,
+         "spec.replicas"),
+        (argo(*RESPECT, jqPathExpressions=['.spec.template.spec.containers[] | select(.name == "web") | .image']), IMAGE,
+         "spec.template.spec.containers[0].image"),
     ],
 )  # fmt: skip
 def test_what_the_agent_keeps_is_no_update_and_is_shown(owner: dict, after: dict, field: str) -> None:
@@ -116,6 +135,11 @@ def test_without_respect_the_next_sync_sets_it_all_the_same() -> None:
         argo(*RESPECT, jsonPointers=["/spec/replicas"], kind="StatefulSet"),
         kustomization("/spec/replicas", kind="StatefulSet"),
         kustomization("/spec/replicas", name="other"),
+        kustomization("/spec/replicas", name="we"),
+        kustomization("/spec/replicas", version="v1beta1"),
+        kustomization("/spec/replicas", labelSelector="app=other"),
+        kustomization("/spec/replicas", annotationSelector="team"),
+        argo(*RESPECT, jqPathExpressions=['.spec.template.spec.containers[] | select(.name == "other")']),
     ],
 )
 def test_other_fields_and_objects_are_updated(owner: dict) -> None:
@@ -132,7 +156,9 @@ def test_other_fields_and_objects_are_updated(owner: dict) -> None:
         argo(*RESPECT, jsonPointers=["/spec/replicas"], name=["web"]),
         argo(*RESPECT, jsonPointers=["/spec/replicas"], kind="[D]eployment"),
         kustomization("/spec/replicas", name="(a+)+$"),
-        kustomization("/spec/replicas", labelSelector="a=b"),
+        kustomization("/spec/replicas", name="[w]eb"),
+        kustomization("/spec/replicas", labelSelector="a>5"),
+        kustomization("/spec/replicas", anything="web"),
         kustomization("spec"),
     ],
 )
@@ -182,3 +208,112 @@ def test_many_rules_that_are_not_understood_do_not_crowd_out_the_plan() -> None:
     assert "spec.replicas" in text
     assert "<img>" not in text
     assert "@all" not in text
+
+
+def owned_live(manager: str, **fields: Any) -> dict[str, Any]:
+    """What the cluster has, of which a manager owns some fields."""
+    entry = {"manager": manager, "operation": "Update", "fieldsV1": fields}
+    return changed(changed(WEB, "spec.replicas", 9), "metadata.managedFields", [entry])
+
+
+REPLICAS = {"f:spec": {"f:replicas": {}}}
+
+
+@pytest.mark.parametrize(
+    ("manager", "fields", "action"),
+    [
+        ("hpa", REPLICAS, Action.UNCHANGED),
+        ("hpa", {"f:spec": {}}, Action.UNCHANGED),
+        ("other", REPLICAS, Action.UPDATE),
+        ("hpa", {"f:spec": {"f:paused": {}}}, Action.UPDATE),
+        ("hpa", {"f:spec": {"f:replicas": {}}, "f:metadata": 7}, Action.UNCHANGED),
+        ("hpa", {"f:spec": 7, "k:": {}, "f:": None}, Action.UNCHANGED),
+    ],
+)
+def test_fields_of_a_manager_are_ignored_where_a_dump_tells_them(manager: str, fields: dict, action: Action) -> None:
+    owner = argo(*RESPECT, managedFieldsManagers=["hpa"])
+    live = snapshot(owned_live(manager, **fields)).resources
+    plan = make_plan(snapshot(owner, WEB), snapshot(owner, MORE), VERSION, live=live)
+    item = next(one for one in plan.objects if one.id.kind == "Deployment")
+    assert item.action is action
+    assert bool(item.ignored) is (action is Action.UNCHANGED)
+    assert not any("dump with managed fields" in text for text in plan.assumptions)
+
+
+def test_an_item_of_a_list_is_the_managers_by_its_key() -> None:
+    owner = argo(*RESPECT, managedFieldsManagers=["hpa"])
+    image = {"f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"web"}': {"f:image": {}}}}}}}
+    live = snapshot(changed(owned_live("hpa", **image), "spec.replicas", 2)).resources
+    plan = make_plan(snapshot(owner, WEB), snapshot(owner, IMAGE), VERSION, live=live)
+    (item,) = [one for one in plan.objects if one.ignored]
+    assert "containers[0].image is ignored by Application argocd/apps (manager" in str(item.ignored[0])
+
+
+@pytest.mark.parametrize(
+    ("written", "globs"),
+    [
+        ("web", ("web",)),
+        ("^web$", ("web",)),
+        ("web-.*|api", ("api", "web-*")),
+        ("(web|api)-.+", ("api-?*", "web-?*")),
+        (r"apps\.example", ("apps.example",)),
+        ("v.", ("v?",)),
+        ("(a+)+$", None),
+        ("[a-z]+", None),
+        ("(a|b)*", None),
+        ("a{2}", None),
+        ("(", None),
+        ("|".join("a" * 100), None),
+        ("a" * 2000, None),
+        ("", None),
+        (7, None),
+    ],
+)
+def test_regular_expressions_that_are_no_more_than_globs(written: object, globs: object) -> None:
+    assert pattern_globs(written) == globs
+
+
+LABELS = {"app": "web", "tier": "front"}
+
+
+@pytest.mark.parametrize(
+    ("written", "matches"),
+    [
+        ("app=web", True),
+        ("app==web,tier=front", True),
+        ("app != web", False),
+        ("app in (web, api)", True),
+        ("app notin (web)", False),
+        ("team notin (a)", True),
+        ("app", True),
+        ("!app", False),
+        ("! team", True),
+        ("team", False),
+        ("", True),
+        ("app=web,", None),
+        ("app>1", None),
+        ("app in web", None),
+        ("=", None),
+        (7, None),
+    ],
+)
+def test_selectors_of_labels_as_text(written: object, matches: object) -> None:
+    found = selector_requirements(written)
+    assert (None if found is None else all(one.met(LABELS) for one in found)) is matches
+
+
+@given(st.text(alphabet="ab.*+|()^$\\[]{}?,=! in-", max_size=40))
+def test_any_text_is_read_or_refused(written: str) -> None:
+    for read in (pattern_globs, selector_requirements, jq_steps, pointer_steps):
+        assert read(written) is None or isinstance(read(written), tuple)
+
+
+@given(st.lists(st.sampled_from(["a", "b", ".", ".*", ".+", "-", "|", "(a|b)", "\\."]), min_size=1, max_size=6),
+       st.text(alphabet="ab.-", max_size=8))  # fmt: skip
+def test_globs_match_what_the_regular_expression_matches(parts: list[str], name: str) -> None:
+    written = "".join(parts)
+    globs = pattern_globs(written)
+    assume(globs is not None)
+    assert globs is not None
+    matched = any(fnmatch.fnmatchcase(name, one) for one in globs)
+    assert matched is (re.fullmatch(f"(?:{written})", name) is not None)
