@@ -12,12 +12,16 @@ import click
 from gitgate.errors import RepositoryError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gitgate.git import Repository
     from gitgate.proposal import Snapshot
     from gitgate.reconcile.consequence import Consequence
     from gitgate.reconcile.plan import Plan
+    from gitgate.reconcile.server.backend import Backend
     from gitgate.reconcile.way_back import WayBack
     from gitgate.resource import Resource
+    from gitgate.settings import Settings
     from gitgate.sources.base import SourceContext
 
 FORMATS = ("text", "json", "markdown", "html")
@@ -70,6 +74,11 @@ class Planned:
     "--from-live", "live", type=click.Path(path_type=Path), metavar="FILE",
     help="Start from this dump of the cluster, as `kubectl get -o yaml --show-managed-fields` writes it.",
 )  # fmt: skip
+@click.option(
+    "--cluster", metavar="offline|control-plane|kind|CONTEXT",
+    help="Who works it out: gitgate itself, or an API server to which base and head are applied: one that is started "
+    "for it on this machine.  [default: as the settings of BASE say, or offline]",
+)  # fmt: skip
 @click.option("--rollback", is_flag=True, help="Plan the way back: what reverting the merge would do.")
 @click.option(
     "-o", "--output", type=click.Choice(FORMATS), default="text", show_default=True, help="The format.",
@@ -84,12 +93,15 @@ def plan_command(  # noqa: PLR0913 - one parameter for each option
     version: str | None,
     method: str | None,
     live: Path | None,
+    cluster: str | None,
     rollback: bool,
     output: str,
     color: str,
     verbose: bool,
 ) -> int:
-    """Say what the agent would do to the cluster if HEAD were merged into BASE, without a cluster.
+    """Say what the agent would do to the cluster if HEAD were merged into BASE.
+
+    Nothing needs a cluster; --cluster asks a real API server instead of predicting.
 
     Exit codes: 0 everything can be applied, 1 something is blocked, 3 something could not be read.
     """
@@ -98,20 +110,22 @@ def plan_command(  # noqa: PLR0913 - one parameter for each option
 
     with progress_line() as progress, Repository.open(git_dir) as repository:
         progress("working out the merge")
-        planned = _plan(repository, base, head, version=version, method=method, live=live, rollback=rollback)
+        planned = _plan(
+            repository, base, head, version=version, method=method, live=live, cluster=cluster, rollback=rollback,
+            tell=progress,
+        )  # fmt: skip
     click.echo(render(planned, output, color=wants_color(color), verbose=verbose), nl=False)
     return planned.exit_code
 
 
 def _plan(  # noqa: PLR0913 - the options of the command
     repository: Repository, base: str, head: str, *, version: str | None, method: str | None, live: Path | None,
-    rollback: bool,
+    cluster: str | None, rollback: bool, tell: Callable[[str], None],
 ) -> Planned:  # fmt: skip
     from gitgate.checks.registry import all_rules  # noqa: PLC0415
     from gitgate.git import MergeConflict  # noqa: PLC0415
     from gitgate.reconcile.apply import ApplyMethod  # noqa: PLC0415
     from gitgate.reconcile.follow import follow  # noqa: PLC0415
-    from gitgate.reconcile.plan import make_plan  # noqa: PLC0415
     from gitgate.reconcile.way_back import reached, way_back  # noqa: PLC0415
     from gitgate.settings import load_settings  # noqa: PLC0415
     from gitgate.sources.base import SourceContext  # noqa: PLC0415
@@ -124,22 +138,41 @@ def _plan(  # noqa: PLR0913 - the options of the command
         raise RepositoryError(f"{head} cannot be merged into {base}: both changed {files}")
     tree = repository.tree(base_commit)
     settings = load_settings(tree, all_rules())
-    chosen = _version(version or max(settings.kubernetes_versions, key=_order, default=None))
+    backend = _backend(cluster, version, settings, live)
     context = SourceContext.from_settings(settings)
     before = render_tree(tree, context)
     after = render_tree(merged, context)
     state = _live(live, context) if live is not None else None
     how = ApplyMethod(method or settings.apply_method.value)
-    plan = make_plan(before, after, chosen, how, state)
+    plan = backend.simulate(before, after, how, tell, state)
     back = None
     if rollback:
         after = reached(plan, after)
-        revert = make_plan(after, before, chosen, how)
+        revert = backend.simulate(after, before, how, tell)
         back = way_back(plan, revert)
         plan, before, after = revert, after, before
     return Planned(
         plan=plan, consequences=follow(plan, before, after), incomplete=_incomplete(before, after), back=back
     )
+
+
+def _backend(cluster: str | None, version: str | None, settings: Settings, live: Path | None) -> Backend:
+    """Who works the plan out.
+
+    Raises:
+        UsageError: What is asked for contradicts itself or is not available.
+        ToolError: What is asked for is not there.
+    """
+    from gitgate.reconcile.server.backend import OFFLINE, choose_backend  # noqa: PLC0415
+
+    wanted = version or max(settings.kubernetes_versions, key=_order, default=None)
+    name = cluster if cluster is not None else settings.cluster
+    if live is not None and name != OFFLINE:
+        if cluster is not None:
+            raise UsageError("--from-live and --cluster cannot both be given: a dump is planned from offline")
+        name = OFFLINE
+    policy = settings.policy
+    return choose_backend(name, _version(wanted) if wanted else None, _version(None), policy.user, policy.groups)
 
 
 def _order(version: str) -> tuple[int, ...]:

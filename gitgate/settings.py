@@ -97,6 +97,7 @@ class Settings:
         render_seconds: Seconds that one render may take.
         policy: Which shipped policies judge, and who is taken to ask.
         apply_method: How plans apply what no agent of the repository owns.
+        cluster: Who works plans out: `offline`, `control-plane`, `kind` or a context.
         known_rules: Rule ids that a settings file may name.
     """
 
@@ -112,6 +113,7 @@ class Settings:
     render_seconds: int = 120
     policy: PolicySettings = field(default_factory=PolicySettings)
     apply_method: ApplySetting = ApplySetting.SERVER_SIDE
+    cluster: str = "offline"
     known_rules: frozenset[str] = frozenset()
 
 
@@ -210,6 +212,7 @@ def _settings(value: Mapping[str, Any], known_rules: frozenset[str]) -> Settings
         render_seconds=limits.get("renderSeconds", 120),
         policy=_policy_settings(value.get("policy", {})),
         apply_method=ApplySetting(value.get("reconcile", {}).get("applyMethod", "server-side")),
+        cluster=value.get("reconcile", {}).get("cluster", "offline"),
         known_rules=known_rules,
     )
 

@@ -94,12 +94,20 @@ class Plan:
         version: The Kubernetes version that it is worked out for.
         assumptions: What it rests on, one sentence each.
         duplicates: Objects that the merge renders more than once, and where.
+        backend: Who worked it out: `offline`, or an API server as `--cluster` names it.
     """
 
     objects: tuple[PlannedObject, ...]
     version: str
     assumptions: tuple[str, ...] = ()
     duplicates: Mapping[ResourceId, tuple[Resource, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    backend: str = "offline"
+
+    @property
+    def basis(self) -> str:
+        """What it is worked out for, and by whom: `Kubernetes 1.37`."""
+        who = "" if self.backend == "offline" else f", applied to a real API server ({self.backend})"
+        return f"Kubernetes {self.version}{who}"
 
     @property
     def counts(self) -> Mapping[Action, int]:
@@ -309,7 +317,7 @@ class _Planner:
         outcome = predict_update(node, base, base, version=self._version, method=how.method, live=live, others=foreign)
         if outcome.failures:
             return ()
-        return _shown(base, changed_fields(outcome.before, outcome.after))
+        return hide_values(base, changed_fields(outcome.before, outcome.after))
 
     def _create(self, after: Resource, owner: Owner | None, how: Handling) -> PlannedObject:
         item = PlannedObject(
@@ -322,10 +330,10 @@ class _Planner:
         data = redact(after.data)
         outcome = predict_create(node or self._kinds.undefined, data, how.method)
         if outcome.failures:
-            return replace(item, action=Action.BLOCKED, failures=_told(data, outcome.failures))
+            return replace(item, action=Action.BLOCKED, failures=hide_values_in_messages(data, outcome.failures))
         if node is None:
             return replace(item, reason=NOT_VALIDATED)
-        return replace(item, changes=_shown(data, changed_fields({}, outcome.after)))
+        return replace(item, changes=hide_values(data, changed_fields({}, outcome.after)))
 
     def _prune(self, before: Resource, owner: Owner | None, how: Handling) -> PlannedObject:
         action = Action.ORPHAN if how.keep else Action.PRUNE
@@ -354,12 +362,12 @@ class _Planner:
         live, foreign = self._state(node, after, how)
         outcome = predict_update(node, base, head, version=self._version, method=how.method, live=live, others=foreign)
         item = replace(item, drift=self._drift(node, base, live, how, foreign))
-        changes = _shown(head, changed_fields(outcome.before, outcome.after)) if outcome.after else ()
+        changes = hide_values(head, changed_fields(outcome.before, outcome.after)) if outcome.after else ()
         if outcome.after and how.method is not ApplyMethod.REPLACE:
             item, kept = _ignoring(item, after, changes, self._ignores(after), self._pair(node, outcome, after))
             if kept:
                 outcome = predict_kept(node, outcome, kept, self._version)
-                changes = _shown(head, changed_fields(outcome.before, outcome.after))
+                changes = hide_values(head, changed_fields(outcome.before, outcome.after))
         if outcome.failures:
             return _blocked_or_replaced(item, outcome, changes, head, how)
         if node is self._kinds.undefined and not same(base.get("status"), head.get("status")):
@@ -432,7 +440,7 @@ _RECONCILED = frozenset({"RoleBinding", "ClusterRoleBinding"})
 def _blocked_or_replaced(
     item: PlannedObject, outcome: Outcome, changes: tuple[FieldChange, ...], head: Mapping[str, Any], how: Handling
 ) -> PlannedObject:
-    failures = _told(head, outcome.failures)
+    failures = hide_values_in_messages(head, outcome.failures)
     recreated = all(failure.recreate for failure in failures)
     # kubectl auth reconcile, which Argo CD runs before a client-side apply of RBAC, deletes and creates the binding.
     reconciles = how.method is ApplyMethod.CLIENT_SIDE and item.id.kind in _RECONCILED
@@ -441,7 +449,7 @@ def _blocked_or_replaced(
     return replace(item, action=Action.BLOCKED, failures=failures, changes=changes)
 
 
-def _told(data: Mapping[str, Any], failures: tuple[Failure, ...]) -> tuple[Failure, ...]:
+def hide_values_in_messages(data: Mapping[str, Any], failures: tuple[Failure, ...]) -> tuple[Failure, ...]:
     """Failures without the values of a Secret."""
     if not is_secret(data):
         return failures
@@ -452,7 +460,7 @@ def _told(data: Mapping[str, Any], failures: tuple[Failure, ...]) -> tuple[Failu
     )  # fmt: skip
 
 
-def _shown(data: Mapping[str, Any], changes: tuple[FieldChange, ...]) -> tuple[FieldChange, ...]:
+def hide_values(data: Mapping[str, Any], changes: tuple[FieldChange, ...]) -> tuple[FieldChange, ...]:
     """Changes without the values of a Secret."""
     if not is_secret(data):
         return changes

@@ -54,7 +54,7 @@ def _lines(plan: Plan, consequences: tuple[Consequence, ...], *, color: bool, ve
     yield from _drift(drifted(plan), verbose=verbose)
     if shown:
         yield ""
-        yield f"For Kubernetes {plan.version}, assuming that"
+        yield f"For {plan.basis}, assuming that"
         yield from (f"  · {printable(assumption)}" for assumption in plan.assumptions)
         yield ""
     yield f"Plan: {summary(plan)}."

@@ -20,6 +20,7 @@ def render_json(plan: Plan, consequences: Iterable[Consequence]) -> str:
     document = {
         "schemaVersion": SCHEMA_VERSION,
         "kubernetesVersion": plan.version,
+        "backend": plan.backend,
         "counts": {action.value: count for action, count in plan.counts.items()},
         "objects": [_planned(item) for item in plan.objects if item.action is not Action.UNCHANGED or item.ignored],
         "drift": [

@@ -25,7 +25,7 @@ def render_markdown(plan: Plan, consequences: Iterable[Consequence], *, notes: S
     head = [f"### Plan: {summary(plan)}", "", *_verdict(plan), *_notes(notes)]
     tail = ["", "<details><summary>Assumptions</summary>", ""]
     tail += [
-        *(f"- {_code(assumption)}" for assumption in (f"Kubernetes {plan.version}", *plan.assumptions)),
+        *(f"- {_code(assumption)}" for assumption in (plan.basis, *plan.assumptions)),
         "",
         "</details>",
         "",

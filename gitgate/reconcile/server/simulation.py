@@ -1,0 +1,350 @@
+"""`simulate`: the base and then the merge applied for real to an empty API server; what differs is the plan.
+
+The offline plan says what belongs together, who applies it and how; the server says what comes of it. What the server
+cannot be asked keeps the offline answer, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gitgate.location import FieldPath
+from gitgate.proposal import Snapshot
+from gitgate.reconcile.agents import Handling, find_owners, handling, owner_of
+from gitgate.reconcile.apply import ApplyMethod
+from gitgate.reconcile.changes import changed_fields
+from gitgate.reconcile.content import copied
+from gitgate.reconcile.failure import Failure
+from gitgate.reconcile.kinds import Kinds
+from gitgate.reconcile.plan import Action, PlannedObject, hide_values, hide_values_in_messages
+from gitgate.reconcile.redact import redact
+from gitgate.reconcile.server.applier import Applied, Applier
+from gitgate.reconcile.server.client import Client, concurrently
+from gitgate.reconcile.server.discovery import DEFAULT_NAMESPACE, Discovery
+from gitgate.reconcile.server.readiness import Readiness
+from gitgate.reconcile.server.stored import stored
+from gitgate.resource import Resource
+
+Tell = Callable[[str], None]
+_POLICIES = frozenset({"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "MutatingAdmissionPolicy",
+                       "MutatingAdmissionPolicyBinding"})  # fmt: skip
+_WEBHOOKS = frozenset({"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"})
+_ADMISSION_GROUP = "admissionregistration.k8s.io"
+_EARLY = frozenset({"ClusterRole", "LimitRange", "ResourceQuota", "ServiceAccount"})
+_PRESENT = frozenset({DEFAULT_NAMESPACE, "", "kube-system", "kube-public", "kube-node-lease"})
+_STAGES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """What the server said.
+
+    Attributes:
+        objects: In the order of the offline plan.
+        assumptions: What the server was helped with, and what it was not asked.
+    """
+
+    objects: tuple[PlannedObject, ...]
+    assumptions: tuple[str, ...]
+
+
+def simulate(  # noqa: PLR0913 - a server, two sides, and how they are applied
+    client: Client, before: Snapshot, after: Snapshot, offline: Iterable[PlannedObject], *, version: str,
+    default: ApplyMethod, tell: Tell = lambda _: None,
+) -> Simulated:  # fmt: skip
+    """Let a server work out the plan of one cluster.
+
+    Args:
+        client: An API server with nothing of the repository in it.
+        before: What the base renders to.
+        after: What the merge would render to.
+        offline: The offline plan's objects.
+        version: Kubernetes version of the server.
+        default: How objects are applied whose owner the repository does not have.
+        tell: Told what is being done.
+
+    Raises:
+        ToolError: The server is out of order.
+    """
+    return _Simulation(client, before, after, version=version, default=default, tell=tell).run(tuple(offline))
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One object of the plan, by its number, with what is to be applied."""
+
+    number: int
+    resource: Resource
+    how: Handling
+    data: Mapping[str, Any] | None = None
+
+
+class _Simulation:
+    def __init__(  # noqa: PLR0913 - as `simulate`
+        self, client: Client, before: Snapshot, after: Snapshot, *, version: str, default: ApplyMethod, tell: Tell
+    ) -> None:
+        self._client = client
+        self._sides = (before, after)
+        self._default = default
+        self._tell = tell
+        self._owners = (find_owners(before.resources), find_owners(after.resources))
+        self._discovery = Discovery(client)
+        self._readiness = Readiness(client, self._discovery)
+        self._applier = Applier(client, self._discovery, Kinds(version, (*before.resources, *after.resources)))
+        self._parameters = frozenset(_parameter_kinds((*before.resources, *after.resources)))
+        self._mutating = any(
+            _is_policy(one) and "Mutating" in one.id.kind for side in self._sides for one in side.resources
+        )
+        self._made: list[str] = []
+
+    def run(self, offline: tuple[PlannedObject, ...]) -> Simulated:
+        rounds: list[list[int]] = []
+        seen: dict[tuple[str, str, str, str], int] = {}
+        for number, item in enumerate(offline):
+            turn = seen[item.id.identity] = seen.get(item.id.identity, -1) + 1
+            rounds += [[]] if turn == len(rounds) else []
+            rounds[turn].append(number)
+        self._make_namespaces(offline)
+        found: dict[int, PlannedObject] = {}
+        for turn, numbers in enumerate(rounds):
+            chosen = {number: offline[number] for number in numbers}
+            if turn:  # the same object, as another place of the repository has it
+                self._clear(chosen.values())
+            found |= self._round(chosen)
+        return Simulated(tuple(found[number] for number in sorted(found)), tuple(self._assumptions(offline)))
+
+    def _round(self, items: Mapping[int, PlannedObject]) -> dict[int, PlannedObject]:
+        asked = {number: item for number, item in items.items() if not _left_out(item)}
+        base = self._apply(
+            "the base",
+            [_Work(number, item.before, self._how(item.before, 0)) for number, item in asked.items() if item.before],
+        )
+        everything = any(_concerns_others(item) for item in asked.values())
+        work = []
+        for number, item in asked.items():
+            was = base.get(number)
+            same = item.action is Action.UNCHANGED and item.before is not None and _same(item)
+            if item.after is None or (same and not everything and was is not None and was.accepted):
+                continue
+            how = self._how(item.after, 1)
+            if not (how.frozen and item.before is not None):
+                work.append(_Work(number, item.after, how, _with_kept(item, was)))
+        head = self._apply("the merge", work, base)
+        pruned = self._prune({number: item for number, item in asked.items() if item.action is Action.PRUNE})
+        return {
+            number: self._judge(item, base.get(number), head.get(number), pruned.get(number))
+            for number, item in items.items()
+        }
+
+    def _how(self, resource: Resource, side: int) -> Handling:
+        return handling(resource, owner_of(resource, self._owners[side]), self._default)
+
+    def _apply(self, what: str, work: Iterable[_Work], base: Mapping[int, Applied] | None = None) -> dict[int, Applied]:
+        """Apply objects stage by stage; what takes effect later is awaited before the next one."""
+        stages: list[list[_Work]] = [[] for _ in range(_STAGES)]
+        for one in work:
+            stages[self._stage(one.resource)].append(one)
+        total, before = sum(map(len, stages)), 0
+        found: dict[int, Applied] = {}
+        for stage in stages:
+            ready = [one for one in stage if self._applier.served(one.resource) is not None]
+            results = concurrently(
+                lambda one: self._applier.apply(one.resource, one.how, one.data),
+                ready,
+                lambda done, before=before: self._tell(f"applying {what}: {before + done} of {total} objects"),  # type: ignore[misc]
+            )
+            found |= {one.number: applied for one, applied in zip(ready, results, strict=True)}
+            before += len(stage)
+            changed = [one.resource for one in ready if _has_changed(found[one.number], (base or {}).get(one.number))]
+            self._await(changed)
+        return found
+
+    def _await(self, resources: list[Resource]) -> None:
+        self._readiness.definitions(one for one in resources if one.id.kind == "CustomResourceDefinition")
+        self._readiness.quotas(one for one in resources if one.id.kind == "ResourceQuota" and not one.id.group)
+        if any(map(_is_policy, resources)):
+            self._tell("waiting for admission policies")
+            self._readiness.policies(mutating=self._mutating)
+
+    def _stage(self, resource: Resource) -> int:
+        """Definitions and namespaces, then what others are judged by, then policies, then the rest."""
+        kind, group = resource.id.kind, resource.id.group
+        if kind == "CustomResourceDefinition" or (kind == "Namespace" and not group):
+            return 0
+        if _is_policy(resource):
+            return 2
+        early = kind in _EARLY or kind.endswith("Class") or (resource.id.api_version, kind) in self._parameters
+        return 1 if early else 3
+
+    def _prune(self, items: Mapping[int, PlannedObject]) -> dict[int, tuple[Failure, ...]]:
+        """Delete what git no longer has, in the order opposite to applying."""
+        ready = [
+            (number, item.before)
+            for number, item in items.items()
+            if item.before is not None and self._applier.served(item.before) is not None
+        ]
+        ready.sort(key=lambda pair: -self._stage(pair[1]))
+        return {number: self._applier.delete(resource) for number, resource in ready}
+
+    def _clear(self, items: Iterable[PlannedObject]) -> None:
+        for item in items:
+            resource = item.before or item.after
+            if resource is not None and not _left_out(item) and self._applier.served(resource) is not None:
+                self._applier.delete(resource)
+
+    def _make_namespaces(self, offline: Iterable[PlannedObject]) -> None:
+        """Make namespaces that objects are in and that the repository makes too late, or not at all."""
+        for side, known in ((0, self._sides[0]), (1, self._sides[1])):
+            made = {one.id.name for one in known.resources if one.id.kind == "Namespace" and not one.id.group}
+            used = {one.id.namespace for item in offline if (one := (item.before, item.after)[side]) is not None}
+            for name in sorted(used - made - _PRESENT - set(self._made)):
+                body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+                if self._client.request("POST", "/api/v1/namespaces", body).accepted:
+                    self._made.append(name)
+
+    def _judge(
+        self,
+        item: PlannedObject,
+        base: Applied | None,
+        head: Applied | None,
+        pruned: tuple[Failure, ...] | None,
+    ) -> PlannedObject:
+        why = _left_out(item)
+        if why:
+            return item if item.action is Action.UNCHANGED else _offline(item, why)
+        if item.after is None:
+            if item.action is Action.PRUNE and base is not None and not base.accepted:
+                return _unknown(item, base)
+            return item if not pruned else replace(item, action=Action.BLOCKED, failures=_told(item, pruned))
+        resource = item.after
+        item = replace(item, method=self._how(resource, 1).method)
+        return self._judge_applied(item, resource, base, head)
+
+    def _judge_applied(
+        self, item: PlannedObject, resource: Resource, base: Applied | None, head: Applied | None
+    ) -> PlannedObject:
+        if base is not None and not base.accepted:
+            rejected = head is not None and not head.accepted and not _same(item)
+            return _blocked(item, head) if rejected and head is not None else _unknown(item, base)
+        if head is not None:
+            if item.before is not None and base is None and head.accepted:
+                return _offline(item, "the API server serves its kind only after the merge")
+            return _compared(item, base, head)
+        if base is not None or self._applier.served(resource) is not None:
+            return replace(item, action=Action.UNCHANGED, changes=(), failures=())
+        return item if item.action is Action.UNCHANGED else _offline(item, "the API server does not serve its kind")
+
+    def _assumptions(self, offline: Iterable[PlannedObject]) -> Iterable[str]:
+        yield "The API server has only what the repository has, and no controllers run on it."
+        if self._made:
+            yield f"These namespaces are there, though the repository does not make them first: {_some(self._made)}."
+        left = sorted({str(item.id) for item in offline if _left_out(item)})
+        if left:
+            yield f"These are not simulated, as nothing answers for them: {_some(left)}."
+
+
+def _compared(item: PlannedObject, base: Applied | None, head: Applied) -> PlannedObject:
+    assert item.after is not None  # noqa: S101 - it was applied
+    if not head.accepted:
+        return _blocked(item, head)
+    after = stored(head.body, head.sent)
+    before = stored(base.body, base.sent) if base is not None else {}
+    changes = hide_values(redact(item.after.data), changed_fields(before, after))
+    if head.replaced:
+        return replace(item, action=Action.REPLACE, changes=changes, failures=_told(item, head.failures))
+    action = Action.CREATE if base is None else Action.UPDATE if changes else Action.UNCHANGED
+    return replace(
+        item, action=action, changes=changes, failures=(), reason="" if action is Action.CREATE else item.reason
+    )
+
+
+def _blocked(item: PlannedObject, head: Applied) -> PlannedObject:
+    return replace(item, action=Action.BLOCKED, changes=(), failures=_told(item, head.failures), reason="")
+
+
+def _unknown(item: PlannedObject, base: Applied) -> PlannedObject:
+    said = "; ".join(str(one) for one in _told(item, base.failures))
+    reason = f"the API server refuses it as the base has it, so what the cluster has is not known: {said}"
+    return replace(item, action=Action.UNKNOWN, changes=(), failures=(), reason=reason)
+
+
+def _offline(item: PlannedObject, why: str) -> PlannedObject:
+    return replace(item, reason="; ".join(filter(None, (item.reason, f"predicted offline: {why}"))))
+
+
+def _with_kept(item: PlannedObject, live: Applied | None) -> Mapping[str, Any] | None:
+    """What the agent sends where it takes ignored fields from the cluster; None where it sends what the file says."""
+    kept = [one.path for one in item.ignored if not one.applied]
+    if not kept or live is None or item.after is None:
+        return None
+    data: dict[str, Any] = copied(dict(item.after.data))
+    for path in kept:
+        here, there = _inside(data, path[:-1]), _inside(live.body, path[:-1])
+        if isinstance(here, dict) and isinstance(there, Mapping):
+            here.pop(str(path[-1]), None)
+            here |= {key: copied(there[key]) for key in path[-1:] if key in there}
+    return data
+
+
+def _inside(data: Any, path: FieldPath) -> Any:
+    for step in path:
+        known = (isinstance(data, Mapping) and step in data) or (
+            isinstance(data, list) and isinstance(step, int) and step < len(data)
+        )
+        if not known:
+            return None
+        data = data[step]
+    return data
+
+
+def _told(item: PlannedObject, failures: tuple[Failure, ...]) -> tuple[Failure, ...]:
+    resource = item.after or item.before
+    return hide_values_in_messages(redact(resource.data), failures) if resource is not None else failures
+
+
+def _same(item: PlannedObject) -> bool:
+    return item.before is not None and item.after is not None and item.before.data == item.after.data
+
+
+def _has_changed(applied: Applied, base: Applied | None) -> bool:
+    return applied.accepted and (base is None or stored(applied.body, applied.sent) != stored(base.body, base.sent))
+
+
+def _is_policy(resource: Resource) -> bool:
+    return resource.id.group == _ADMISSION_GROUP and resource.id.kind in _POLICIES
+
+
+def _left_out(item: PlannedObject) -> str:
+    """Why an object is kept from the server; empty for what is applied."""
+    if item.id.group == _ADMISSION_GROUP and item.id.kind in _WEBHOOKS:
+        return "webhooks are not simulated"
+    if item.id.group == "apiregistration.k8s.io" and item.id.kind == "APIService":
+        return "aggregated APIs are not simulated"
+    return ""
+
+
+def _concerns_others(item: PlannedObject) -> bool:
+    """May a change of it have the server refuse or alter what stays as it is?"""
+    if item.before is not None and item.after is not None and _same(item):
+        return False
+    kinds = (*_POLICIES, "CustomResourceDefinition", "LimitRange", "Namespace", "ResourceQuota")
+    return item.id.kind in kinds
+
+
+def _parameter_kinds(resources: Iterable[Resource]) -> Iterable[tuple[str, str]]:
+    """Kinds that policies take parameters from."""
+    for resource in resources:
+        spec: Any = resource.data.get("spec") if _is_policy(resource) else None
+        kind = spec.get("paramKind") if isinstance(spec, Mapping) else None
+        if isinstance(kind, Mapping):
+            yield str(kind.get("apiVersion")), str(kind.get("kind"))
+
+
+_NAMED = 10
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

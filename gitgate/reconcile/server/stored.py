@@ -1,0 +1,82 @@
+"""Stored objects without what the server allocates or keeps for itself, so that two of them can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gitgate.reconcile.content import copied
+from gitgate.reconcile.redact import redact
+
+_METADATA = (
+    "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation", "managedFields",
+    "resourceVersion", "selfLink", "uid",
+)  # fmt: skip
+_JOB_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name")
+_ALLOCATED = ("clusterIP", "clusterIPs", "healthCheckNodePort")
+
+
+def stored(body: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
+    """An object as the plan compares it; values of Secrets are digests.
+
+    Args:
+        body: What the server stored.
+        sent: What it was asked to store: allocated fields that it names are kept.
+    """
+    result: dict[str, Any] = copied(dict(redact(body)))
+    result.pop("status", None)
+    metadata = result.get("metadata")
+    if isinstance(metadata, dict):
+        for key in _METADATA:
+            metadata.pop(key, None)
+        if not metadata.get("annotations"):
+            metadata.pop("annotations", None)
+        if not _at(sent, "metadata", "namespace"):
+            metadata.pop("namespace", None)
+    kind = (result.get("apiVersion"), result.get("kind"))
+    spec = result.get("spec")
+    if isinstance(spec, dict):
+        if kind == ("v1", "Service"):
+            _drop_allocated(spec, sent)
+        elif kind == ("batch/v1", "Job"):
+            _drop_generated(spec, sent)
+        elif kind == ("v1", "Namespace"):
+            result.pop("spec")
+    return result
+
+
+def _at(data: Any, *keys: str) -> Any:
+    for key in keys:
+        data = data.get(key) if isinstance(data, Mapping) else None
+    return data
+
+
+def _drop_allocated(spec: dict[str, Any], sent: Mapping[str, Any]) -> None:
+    for key in _ALLOCATED:
+        if not _at(sent, "spec", key):
+            spec.pop(key, None)
+    asked = {
+        (port.get("port"), port.get("protocol") or "TCP"): port.get("nodePort")
+        for port in _at(sent, "spec", "ports") or ()
+        if isinstance(port, Mapping)
+    }
+    for port in spec.get("ports") or ():
+        if not asked.get((port.get("port"), port.get("protocol"))):
+            port.pop("nodePort", None)
+
+
+def _drop_generated(spec: dict[str, Any], sent: Mapping[str, Any]) -> None:
+    """The selector that the server makes of the Job's UID. Source: registry/batch/job/strategy.go."""
+    if _at(sent, "spec", "manualSelector"):
+        return
+    spec.pop("selector", None)
+    asked = _at(sent, "spec", "template", "metadata", "labels") or {}
+    metadata = _at(spec, "template", "metadata")
+    labels = _at(metadata, "labels")
+    if not isinstance(labels, dict) or not isinstance(metadata, dict):
+        return
+    for key in _JOB_LABELS:
+        if key not in asked:
+            labels.pop(key, None)
+    if not labels:
+        metadata.pop("labels")
