@@ -126,6 +126,7 @@ def _plan(  # noqa: PLR0913 - the options of the command
     from gitgate.git import MergeConflict  # noqa: PLC0415
     from gitgate.reconcile.apply import ApplyMethod  # noqa: PLC0415
     from gitgate.reconcile.follow import follow  # noqa: PLC0415
+    from gitgate.reconcile.settings_ignored import ignore_fields  # noqa: PLC0415
     from gitgate.reconcile.way_back import reached, way_back  # noqa: PLC0415
     from gitgate.settings import load_settings  # noqa: PLC0415
     from gitgate.sources.base import SourceContext  # noqa: PLC0415
@@ -144,11 +145,11 @@ def _plan(  # noqa: PLR0913 - the options of the command
     after = render_tree(merged, context)
     state = _live(live, context) if live is not None else None
     how = ApplyMethod(method or settings.apply_method.value)
-    plan = backend.simulate(before, after, how, tell, state)
+    plan = ignore_fields(backend.simulate(before, after, how, tell, state), settings.ignored_fields)
     back = None
     if rollback:
         after = reached(plan, after)
-        revert = backend.simulate(after, before, how, tell)
+        revert = ignore_fields(backend.simulate(after, before, how, tell), settings.ignored_fields)
         back = way_back(plan, revert)
         plan, before, after = revert, after, before
     return Planned(

@@ -80,6 +80,24 @@ class PolicySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IgnoreSetting:
+    """Fields that plans show as ignored.
+
+    Attributes:
+        pointers: JSON pointers.
+        group, kind, name, namespace: Globs of the objects.
+        keeps_live: Does the agent keep what the cluster has when it applies?
+    """
+
+    pointers: tuple[str, ...]
+    group: str = "*"
+    kind: str = "*"
+    name: str = "*"
+    namespace: str = "*"
+    keeps_live: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that a repository may demand; every field has a useful default.
 
@@ -97,6 +115,7 @@ class Settings:
         render_seconds: Seconds that one render may take.
         policy: Which shipped policies judge, and who is taken to ask.
         apply_method: How plans apply what no agent of the repository owns.
+        ignored_fields: What plans show as ignored, beside what agents of the repository say.
         cluster: Who works plans out: `offline`, `control-plane`, `kind` or a context.
         known_rules: Rule ids that a settings file may name.
     """
@@ -113,6 +132,7 @@ class Settings:
     render_seconds: int = 120
     policy: PolicySettings = field(default_factory=PolicySettings)
     apply_method: ApplySetting = ApplySetting.SERVER_SIDE
+    ignored_fields: tuple[IgnoreSetting, ...] = ()
     cluster: str = "offline"
     known_rules: frozenset[str] = frozenset()
 
@@ -212,6 +232,7 @@ def _settings(value: Mapping[str, Any], known_rules: frozenset[str]) -> Settings
         render_seconds=limits.get("renderSeconds", 120),
         policy=_policy_settings(value.get("policy", {})),
         apply_method=ApplySetting(value.get("reconcile", {}).get("applyMethod", "server-side")),
+        ignored_fields=tuple(_ignored(entry) for entry in value.get("reconcile", {}).get("ignore", ())),
         cluster=value.get("reconcile", {}).get("cluster", "offline"),
         known_rules=known_rules,
     )
@@ -224,4 +245,12 @@ def _policy_settings(value: Mapping[str, Any]) -> PolicySettings:
         sets=tuple(value.get("sets", ())),
         user=user.get("name", defaults.user),
         groups=tuple(user.get("groups", defaults.groups)),
+    )
+
+
+def _ignored(entry: Mapping[str, Any]) -> IgnoreSetting:
+    return IgnoreSetting(
+        pointers=tuple(entry["jsonPointers"]),
+        keeps_live=entry.get("keepsLive", False),
+        **{key: entry.get(key, "*") for key in ("group", "kind", "name", "namespace")},
     )

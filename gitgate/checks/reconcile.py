@@ -22,6 +22,7 @@ from gitgate.reconcile.failure import Failure
 from gitgate.reconcile.follow import follow
 from gitgate.reconcile.places import place_of_origin
 from gitgate.reconcile.plan import Action, Plan, PlannedObject, make_plan
+from gitgate.reconcile.settings_ignored import ignore_fields
 from gitgate.reconcile.tables import shipped_versions
 from gitgate.reconcile.undefined import NOT_SERVED
 from gitgate.resource import Resource
@@ -52,6 +53,7 @@ class ReconcileCheck:
         changed = 0
         for version in versions or [shipped_versions()[-1]]:
             plan = make_plan(proposal.before, proposal.after, version, method)
+            plan = ignore_fields(plan, settings.ignored_fields)
             changed = max(changed, len(plan.changed))
             for finding in _findings(plan, proposal):
                 present = found.setdefault(finding.fingerprint, finding)
