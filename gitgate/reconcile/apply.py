@@ -34,9 +34,17 @@ class ApplyMethod(StrEnum):
 
 
 class ServerSideStyle:
-    """Server-side apply: list and map types."""
+    """Server-side apply: list and map types.
+
+    Args:
+        keeps_emptied: See `Style`. Source: structured-merge-diff/typed/remove.go, which left empty maps and lists from
+            6.3.1 to 6.4.0, and so in Kubernetes 1.36; before and since it makes nothing of them.
+    """
 
     null_deletes = False
+
+    def __init__(self, *, keeps_emptied: bool = False) -> None:
+        self.keeps_emptied = keeps_emptied
 
     def replaces(self, node: TypeNode) -> bool:
         """Atomic maps are one leaf."""
@@ -58,6 +66,7 @@ class ClientSideStyle:
     """
 
     null_deletes = True
+    keeps_emptied = True
 
     def replaces(self, node: TypeNode) -> bool:
         """Maps are merged by key unless their patch strategy is `replace`."""
@@ -72,11 +81,13 @@ class ClientSideStyle:
         return "retainKeys" in node.patch_strategies
 
 
+_KEEPING_VERSIONS = frozenset({"1.36"})
 SERVER_SIDE_STYLE = ServerSideStyle()
+_KEEPING_STYLE = ServerSideStyle(keeps_emptied=True)
 CLIENT_SIDE_STYLE = ClientSideStyle()
 
 
-def apply(method: ApplyMethod, node: TypeNode, sides: Sides) -> dict[str, Any]:
+def apply(method: ApplyMethod, node: TypeNode, sides: Sides, version: str = "") -> dict[str, Any]:
     """The object that the server is asked to store.
 
     Args:
@@ -84,16 +95,18 @@ def apply(method: ApplyMethod, node: TypeNode, sides: Sides) -> dict[str, Any]:
         node: The type of the kind.
         sides: The object in the cluster, as applied last (the base, or the last-applied annotation), and as applied
             now; what other managers own counts for server-side apply only.
+        version: Kubernetes version.
     """
     if method is ApplyMethod.REPLACE:
         return {key: copied(value) for key, value in sides.new.items()}
+    style = _KEEPING_STYLE if version in _KEEPING_VERSIONS else SERVER_SIDE_STYLE
     if method is ApplyMethod.CLIENT_SIDE:
         result = merge(node, replace(sides, others=None), CLIENT_SIDE_STYLE)
     elif method is ApplyMethod.FLUX:
         old = normalise_for_flux(node, sides.old) if isinstance(sides.old, Mapping) else ABSENT
-        result = merge(node, replace(sides, old=old, new=normalise_for_flux(node, sides.new)), SERVER_SIDE_STYLE)
+        result = merge(node, replace(sides, old=old, new=normalise_for_flux(node, sides.new)), style)
     else:
-        result = merge(node, sides, SERVER_SIDE_STYLE)
+        result = merge(node, sides, style)
     return result if isinstance(result, dict) else {}
 
 

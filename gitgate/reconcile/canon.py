@@ -61,7 +61,7 @@ def _decode_struct(node: TypeNode, value: Mapping[str, Any]) -> dict[str, Any]:
         if child is None:
             if node.keeps_unknown or not node.fields:
                 result[key] = copied(item)
-        elif item is not None or node.custom:
+        elif (item is not None or node.custom) and not child.unserved:
             result[key] = _decode(child, item)
     return result
 

@@ -13,6 +13,7 @@ from typing import Any
 from gitgate.location import FieldPath
 from gitgate.reconcile.create_pod import port_name
 from gitgate.reconcile.failure import Failure, forbidden, invalid, required
+from gitgate.reconcile.labels import LABEL_WORDS, is_label
 from gitgate.reconcile.names import CORE
 from gitgate.reconcile.quantity import parse_quantity
 
@@ -28,7 +29,7 @@ def duplicate(field: FieldPath, value: object) -> Failure:
     return Failure(code="duplicate-value", field=field, message=f'Duplicate value: "{value}"')
 
 
-def pod_spec(spec: Value, path: FieldPath, root: Value) -> Iterator[Failure]:  # noqa: ARG001 - the rule's form
+def pod_spec(spec: Value, path: FieldPath, root: Value) -> Iterator[Failure]:
     """`ValidatePodSpec`: what concerns more than one of its containers and volumes."""
     names = {container.get("name") for container in spec.get("containers") or ()}
     for index, container in enumerate(spec.get("initContainers") or ()):
@@ -44,7 +45,18 @@ def pod_spec(spec: Value, path: FieldPath, root: Value) -> Iterator[Failure]:  #
         yield required((*path, "dnsConfig"), "must provide `dnsConfig` when `dnsPolicy` is None")
     if spec.get("hostNetwork") is True:
         yield from _host_network(spec, path)
+    if root.get("kind") != "StatefulSet":
+        # A StatefulSet names its Pods itself: ValidatePodTemplateSpecForStatefulSet does not look.
+        yield from _host_names(spec, path)
     yield from _spread_twice(spec.get("topologySpreadConstraints") or (), path)
+
+
+def _host_names(spec: Value, path: FieldPath) -> Iterator[Failure]:
+    for field in ("hostname", "subdomain"):
+        name = spec.get(field)
+        if name and not is_label(name):
+            words = LABEL_WORDS if len(name) <= 63 else "must be no more than 63 characters"
+            yield invalid((*path, field), f'"{name}"', words)
 
 
 def _volumes(volumes: Any, path: FieldPath) -> Iterator[Failure]:

@@ -12,18 +12,28 @@ from dataclasses import replace
 from typing import Any
 
 from gitgate.location import FieldPath
-from gitgate.reconcile import create_kinds, create_objects, create_pod, create_pod_details, create_workloads
+from gitgate.reconcile import (
+    create_admission,
+    create_kinds,
+    create_limits,
+    create_objects,
+    create_pod,
+    create_pod_details,
+    create_services,
+    create_workloads,
+)
 from gitgate.reconcile.failure import Failure, invalid, required, unsupported
 from gitgate.reconcile.field_rules import field_failures
-from gitgate.reconcile.labels import label_failures, metadata_failures
+from gitgate.reconcile.labels import metadata_failures, selector_failures
 from gitgate.reconcile.names import AUTOSCALING, CORE, LABEL_SELECTOR, META, NETWORKING, OBJECT_META, STORAGE
-from gitgate.reconcile.tables import Shape, TypeNode
+from gitgate.reconcile.tables import Declaration, Shape, TypeNode
 
 Rule = Callable[[Mapping[str, Any], FieldPath, Mapping[str, Any]], Iterator[Failure]]
 """A value of the type, where it is, and the whole object."""
 
 _TABLES: tuple[Mapping[str, Rule], ...] = (
     create_pod.RULES, create_kinds.RULES, create_pod_details.RULES, create_workloads.RULES, create_objects.RULES,
+    create_services.RULES, create_admission.RULES, create_limits.RULES,
 )  # fmt: skip
 RULES: Mapping[str, tuple[Rule, ...]] = {
     name: tuple(table[name] for table in _TABLES if name in table) for table in _TABLES for name in table
@@ -97,7 +107,7 @@ def _struct(node: TypeNode, value: Mapping[str, Any], path: FieldPath, root: Map
         if node.name == OBJECT_META:
             yield from metadata_failures(value, path)
         elif node.name == LABEL_SELECTOR:
-            yield from label_failures(value.get("matchLabels"), (*path, "matchLabels"))
+            yield from selector_failures(value, path)
         yield from _required(node, value, path)
         yield from _enums(node, value, path)
         for rule in RULES.get(node.name, ()):
@@ -139,7 +149,9 @@ def _enums(node: TypeNode, value: Mapping[str, Any], path: FieldPath) -> Iterato
         present = value.get(key)
         values = present if isinstance(present, list) else [present]
         for item in values:
-            if isinstance(item, str) and item not in allowed and (item or present is values):
+            # An empty text behind a pointer is there; elsewhere it is the same as none.
+            there = item or present is values or node.declarations.get(key) is Declaration.POINTER
+            if isinstance(item, str) and item not in allowed and there:
                 place = (*path, key)
                 yield unsupported(place, item, _PROTOCOL_ORDER.get(node.name, allowed))
 

@@ -213,6 +213,12 @@ def _job(job: Object) -> None:
     _labels_from_template(job)
 
 
+def _pod_condition(pattern: Object) -> None:
+    # batch/v1/defaults.go, SetDefaults_PodFailurePolicyOnPodConditionsPattern
+    if not pattern.get("status"):
+        pattern["status"] = "True"
+
+
 def _labels_from_template(workload: Object) -> None:
     template = (workload.get("spec") or {}).get("template") or {}
     labels = (template.get("metadata") or {}).get("labels")
@@ -265,10 +271,12 @@ def _service_account(account: Object) -> None:
         account["secrets"] = [{"name": one["name"]} if "name" in one else {} for one in account["secrets"]]
 
 
-def _claim(spec: Object) -> None:
+def _claim(claim: Object) -> None:
     # pkg/api/persistentvolumeclaim/util.go, EnforceDataSourceBackwardsCompatibility, NormalizeDataSources
+    spec = claim.get("spec") or {}
     source = spec.get("dataSource")
-    if isinstance(source, dict):
+    # The templates of a StatefulSet, which have a status by now, stay as they are.
+    if isinstance(source, dict) and "status" not in claim:
         known = ("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot")
         if (source.get("apiGroup") or "", source.get("kind")) not in known:
             del spec["dataSource"]
@@ -298,6 +306,9 @@ def _pod(pod: Object) -> None:
     # SetDefaults_Pod: for Pods themselves, not for templates
     spec = pod.setdefault("spec", {})
     fill(spec, {"enableServiceLinks": True})
+    if not spec.get("priorityClassName"):
+        # plugin/pkg/admission/priority: where no class is the default one
+        fill(spec, {"priority": 0, "preemptionPolicy": "PreemptLowerPriority"})
     for container in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
         resources = container.get("resources") if isinstance(container, dict) else None
         limits = resources.get("limits") if isinstance(resources, dict) else None
@@ -327,12 +338,13 @@ DEPENDENT: Mapping[str, Callable[[Object], None]] = {
     APPS + "StatefulSetSpec": _stateful_set,
     AUTOSCALING + "HorizontalPodAutoscalerSpec": _autoscaler,
     BATCH + "Job": _job,
+    BATCH + "PodFailurePolicyOnPodConditionsPattern": _pod_condition,
     CORE + "Container": _container,
     CORE + "EphemeralContainer": _container,
     CORE + "LimitRangeItem": _limit_range_item,
     CORE + "Namespace": _namespace,
     CORE + "Pod": _pod,
-    CORE + "PersistentVolumeClaimSpec": _claim,
+    CORE + "PersistentVolumeClaim": _claim,
     CORE + "PodSpec": _pod_spec,
     CORE + "ReplicationController": _replication_controller,
     CORE + "ServiceAccount": _service_account,

@@ -13,8 +13,19 @@ from typing import Any
 
 from gitgate.location import FieldPath
 from gitgate.reconcile.failure import Failure, invalid
-from gitgate.reconcile.labels import DNS_LABEL, LABEL_WORDS, SUBDOMAIN_WORDS, is_subdomain
-from gitgate.reconcile.names import ADMISSION, APPS, AUTOSCALING, BATCH, CORE, NETWORKING, NODE, POLICY
+from gitgate.reconcile.labels import DNS_LABEL, LABEL_WORDS, SUBDOMAIN_WORDS, is_subdomain, qualified_problem
+from gitgate.reconcile.names import (
+    ADMISSION,
+    APPS,
+    AUTOSCALING,
+    BATCH,
+    CORE,
+    DISCOVERY,
+    NETWORKING,
+    NODE,
+    POLICY,
+    STORAGE,
+)
 
 _LARGEST = 2**31 - 1
 
@@ -73,12 +84,34 @@ class Percentage:
         return "must not be greater than 100%" if self.most and int(value[:-1]) > 100 else ""
 
 
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of an enumeration."""
+
+    allowed: tuple[str, ...]
+
+    def refuse(self, value: Any) -> str:
+        """Why a value is refused; empty when it is not."""
+        if not isinstance(value, str) or value in self.allowed:
+            return ""
+        return "supported values: " + ", ".join(f'"{name}"' for name in self.allowed)
+
+
+@dataclass(frozen=True, slots=True)
+class Qualified:
+    """A name that may have a prefix: `example.com/name`."""
+
+    def refuse(self, value: Any) -> str:
+        """Why a value is refused; empty when it is not."""
+        return qualified_problem(value) if isinstance(value, str) else ""
+
+
 _PERCENT = re.compile(r"[0-9]{1,18}%\Z")
 _PERCENT_WORDS = (
     "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for "
     "validation is '[0-9]+%')"
 )
-Check = Between | Label | Percentage | Subdomain
+Check = Between | Label | OneOf | Percentage | Qualified | Subdomain
 NOT_NEGATIVE = Between(0, words="must be greater than or equal to 0")
 _POSITIVE = Between(1, words="must be greater than 0")
 _WEIGHT = Between(1, 100, "must be in the range 1-100")
@@ -153,7 +186,6 @@ ROWS: tuple[Row, ...] = (
     # Names of other objects
     Row(CORE + "PodSpec", ("serviceAccountName", "nodeName", "priorityClassName", "runtimeClassName"), Subdomain(),
         "ValidatePodSpec"),
-    Row(CORE + "PodSpec", ("hostname", "subdomain"), Label(), "ValidatePodSpec"),
     Row(CORE + "PersistentVolumeClaimSpec", ("storageClassName",), Subdomain(), "ValidatePersistentVolumeClaimSpec"),
     Row(CORE + "PersistentVolumeSpec", ("storageClassName",), Subdomain(), "ValidatePersistentVolumeSpec"),
     Row(CORE + "ServicePort", ("name",), Label(), "validateServicePort"),
@@ -163,6 +195,34 @@ ROWS: tuple[Row, ...] = (
     Row(ADMISSION + "ValidatingAdmissionPolicyBindingSpec", ("policyName",), Subdomain(),
         "validateValidatingAdmissionPolicyBindingSpec"),
     Row(NODE + "RuntimeClass", ("handler",), Label(), "ValidateRuntimeClass"),
+    Row(CORE + "EndpointAddress", ("hostname",), Label(), "validateEndpointAddress"),
+    Row(CORE + "EndpointAddress", ("nodeName",), Subdomain(), "validateEndpointAddress"),
+    Row(CORE + "EndpointPort", ("appProtocol",), Qualified(), "validateEndpointPort"),
+    Row(CORE + "NodeSelectorRequirement", ("key",), Qualified(), "ValidateNodeSelectorRequirement"),
+    Row(CORE + "PersistentVolumeClaimSpec", ("volumeAttributesClassName",), Subdomain(),
+        "ValidatePersistentVolumeClaimSpec"),
+    Row(CORE + "PersistentVolumeSpec", ("volumeAttributesClassName",), Subdomain(), "ValidatePersistentVolumeSpec"),
+    Row(CORE + "PodDNSConfig", ("searches",), Subdomain(), "validatePodDNSConfig"),
+    Row(DISCOVERY + "Endpoint", ("nodeName",), Subdomain(), "validateEndpoints"),
+    Row(DISCOVERY + "EndpointPort", ("appProtocol",), Qualified(), "validatePorts"),
+    # Enumerations that Go does not declare as such
+    Row(APPS + "StatefulSetPersistentVolumeClaimRetentionPolicy", ("whenDeleted", "whenScaled"),
+        OneOf(("Retain", "Delete")), "ValidatePersistentVolumeClaimRetentionPolicyType"),
+    Row(CORE + "ContainerResizePolicy", ("resourceName",), OneOf(("cpu", "memory")), "validateResizePolicy"),
+    Row(CORE + "PodOS", ("name",), OneOf(("linux", "windows")), "validateOS"),
+    Row(CORE + "VolumeMount", ("recursiveReadOnly",), OneOf(("Disabled", "Enabled", "IfPossible")),
+        "validateMountRecursiveReadOnly"),
+    Row(NETWORKING + "IngressClassParametersReference", ("scope",), OneOf(("Cluster", "Namespace")),
+        "validateIngressClassParametersReference"),
+    Row(STORAGE + "CSIDriverSpec", ("fsGroupPolicy",), OneOf(("File", "None", "ReadWriteOnceWithFSType")),
+        "validateFSGroupPolicy"),
+    Row(STORAGE + "CSIDriverSpec", ("nodeAllocatableUpdatePeriodSeconds",),
+        Between(10, words="must be greater than or equal to 10 seconds"), "validateNodeAllocatableUpdatePeriodSeconds"),
+    Row(STORAGE + "TokenRequest", ("expirationSeconds",), Between(600, 2**32,
+        "may not specify a duration less than 10 minutes"), "validateTokenRequests"),
+    Row(APPS + "ControllerRevision", ("revision",), NOT_NEGATIVE, "ValidateControllerRevisionCreate"),
+    Row(AUTOSCALING + "HPAScalingPolicy", ("periodSeconds",),
+        Between(-(2**31), 1800, "must be less than or equal to 1800"), "validateScalingPolicy"),
 )  # fmt: skip
 
 
@@ -180,7 +240,16 @@ def field_failures(type_name: str, value: Mapping[str, Any], path: FieldPath) ->
     """What the table refuses in the fields of a value of a Go type."""
     for row in _ROWS_BY_TYPE.get(type_name, ()):
         for field in row.fields:
-            reason = row.check.refuse(value.get(field))
-            if reason:
-                shown = f'"{value[field]}"' if isinstance(value[field], str) else str(value[field])
-                yield invalid((*path, field), shown, reason)
+            found = value.get(field)
+            items = enumerate(found) if isinstance(found, list) else ((None, found),)
+            for index, item in items:
+                if reason := row.check.refuse(item):
+                    place = (*path, field) if index is None else (*path, field, index)
+                    yield _refused(row.check, place, item, reason)
+
+
+def _refused(check: Check, place: FieldPath, item: Any, reason: str) -> Failure:
+    shown = f'"{item}"' if isinstance(item, str) else str(item)
+    if isinstance(check, OneOf):
+        return Failure(code="unsupported-value", field=place, message=f"Unsupported value: {shown}: {reason}")
+    return invalid(place, shown, reason)

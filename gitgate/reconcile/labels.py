@@ -73,6 +73,52 @@ def label_failures(labels: Any, path: FieldPath) -> Iterator[Failure]:
             yield invalid(path, f'"{value}"', words)
 
 
+def is_label(text: str) -> bool:
+    """Is it a DNS label, RFC 1123?"""
+    return len(text) <= 63 and DNS_LABEL.match(text) is not None
+
+
+def qualified_problem(name: str) -> str:
+    """What is wrong with a name that may have a prefix; empty when nothing is.
+
+    Source: k8s.io/apimachinery/pkg/util/validation/validation.go, `IsQualifiedName`.
+    """
+    if _is_qualified(name):
+        return ""
+    prefix, slash, last = name.rpartition("/")
+    if slash and not is_subdomain(prefix):
+        return f"prefix part {SUBDOMAIN_WORDS}"
+    if not last:
+        return "name part must be non-empty"
+    return _KEY_WORDS if len(last) <= 63 else "name part must be no more than 63 characters"
+
+
+def selector_failures(selector: Mapping[str, Any], path: FieldPath) -> Iterator[Failure]:
+    """What is wrong with a LabelSelector.
+
+    Source: k8s.io/apimachinery/pkg/apis/meta/v1/validation/validation.go, `ValidateLabelSelector`.
+    """
+    yield from label_failures(selector.get("matchLabels"), (*path, "matchLabels"))
+    expressions = selector.get("matchExpressions")
+    for index, one in enumerate(expressions if isinstance(expressions, list) else ()):
+        if not isinstance(one, Mapping):
+            continue
+        place, operator, values = (*path, "matchExpressions", index), one.get("operator"), one.get("values") or ()
+        if operator in ("In", "NotIn"):
+            if not values:
+                words = "Required value: must be specified when `operator` is 'In' or 'NotIn'"
+                yield Failure(code="required-field", field=(*place, "values"), message=words)
+        elif operator in ("Exists", "DoesNotExist"):
+            if values:
+                words = "Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+                yield Failure(code="forbidden-value", field=(*place, "values"), message=words)
+        elif isinstance(operator, str):
+            yield invalid((*place, "operator"), f'"{operator}"', "not a valid selector operator")
+        key = one.get("key")
+        if isinstance(key, str) and (words := qualified_problem(key)):
+            yield invalid((*place, "key"), f'"{key}"', words)
+
+
 def _is_qualified(key: str) -> bool:
     prefix, slash, name = key.rpartition("/")
     if slash and not is_subdomain(prefix):

@@ -31,6 +31,11 @@ class Style(Protocol):
         ...
 
     @property
+    def keeps_emptied(self) -> bool:
+        """Does a map or list stay when the last of what was in it is taken out?"""
+        ...
+
+    @property
     def null_deletes(self) -> bool:
         """Does a null in what is sent delete the field?"""
         ...
@@ -114,9 +119,16 @@ def _merge_mapping(node: TypeNode, sides: Sides, style: Style) -> dict[str, Any]
         elif value is not None or not style.null_deletes:
             below = Sides(live.get(key, ABSENT), before.get(key, ABSENT), value, _owner(sides, key))
             merged = merge(node.child(key), below, style)
-            # A null takes what was sent before with it, and the struct itself where nobody else has a part of it.
-            result[key] = None if value is None and not merged else merged
+            if merged or value or style.keeps_emptied or not live.get(key) or not _is_merged(node.child(key), style):
+                result[key] = merged
     return result
+
+
+def _is_merged(node: TypeNode, style: Style) -> bool:
+    """Are values of a type merged, and not replaced, so that things can be taken out of them one by one?"""
+    if node.shape is Shape.LIST:
+        return style.keys(node) is not None
+    return node.shape in (Shape.STRUCT, Shape.MAP, Shape.OPEN) and not style.replaces(node)
 
 
 def _owner(sides: Sides, key: str) -> Owned | None:

@@ -71,7 +71,7 @@ def predict_update(  # noqa: PLR0913 - what a three-way merge takes, and how
     unreadable = typed_failures(node, head, _tolerated(node, method))
     if unreadable:
         return Outcome(before=before, failures=unreadable)
-    after = canonical(node, apply(method, node, Sides(before, base, head, others)))
+    after = canonical(node, apply(method, node, Sides(before, base, head, others), version))
     _keep_allocated(node, before, after)
     return Outcome(before=before, after=after, failures=_refused(node, before, after, version))
 

@@ -38,7 +38,8 @@ def redact(data: Mapping[str, Any]) -> Mapping[str, Any]:
         if isinstance(values, Mapping):
             result[field] = {key: _digest(value, encoded=encoded) for key, value in values.items()}
         elif values is not None:
-            result[field] = {}
+            # No mapping, which the server refuses: so shall the plan, without saying what it is.
+            result[field] = HIDDEN
     return result
 
 
@@ -46,12 +47,15 @@ def _digest(value: Any, *, encoded: bool) -> Any:
     """A digest in the place of a value, such that the two spellings of one value have the same."""
     if value is None:
         return None
-    content = str(value).encode("utf-8", "surrogatepass")
+    if not isinstance(value, str):
+        # No text, which the server refuses: a value of the same type says so, and nothing else.
+        return type(value)()
+    content = value.encode("utf-8", "surrogatepass")
     if encoded:
         try:
-            content = base64.b64decode("".join(str(value).split()), validate=True)
+            content = base64.b64decode(value.replace("\n", "").replace("\r", ""), validate=True)
         except (binascii.Error, ValueError):
-            content = b"\0not base64\0" + content
+            return f"(not base64) {hmac.new(_SALT, content, hashlib.sha256).hexdigest()}"
     digest = hmac.new(_SALT, content, hashlib.sha256).hexdigest()
     # What is sent as `stringData` is encoded once more when it is stored; so is this.
     return base64.b64encode(digest.encode()).decode() if encoded else digest

@@ -14,12 +14,16 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from gitgate import bundled
-from gitgate.reconcile.names import INT_OR_STRING, OBJECT_META, QUANTITY
+from gitgate.reconcile.names import AUTOSCALING, CORE, INT_OR_STRING, OBJECT_META, QUANTITY, STORAGE
 
 Schema = Mapping[str, Any]
 _REFERENCE = "#/$defs/"
 _KEY_DEFAULTS = {"protocol": "TCP"}
 """Key fields that have a default in Go: k8s.io/api/core/v1/types.go, `+default="TCP"`."""
+
+
+_LOCAL_REFERENCE = CORE + "LocalObjectReference"
+"""Its name has a default in Go, too: k8s.io/api/core/v1/types.go, `+default=""`."""
 
 
 class Shape(Enum):
@@ -33,6 +37,33 @@ class Shape(Enum):
     INT_OR_STRING = auto()
     OPEN = auto()
     """Kept as it is: JSON without a type."""
+
+
+_MARK = "x-unserved"
+_UNSERVED: Mapping[str, Mapping[str, str]] = {
+    # Fields behind a feature gate that is off, which the server drops: the first version that keeps them, if any has.
+    # pkg/api/pod/util.go, dropDisabledFields; registry/coordination/lease/strategy.go; registry/storage/csidriver
+    CORE + "Container": {"restartPolicyRules": "1.35"},
+    CORE + "Lifecycle": {"stopSignal": ""},
+    CORE + "PodSpec": {"evictionResponders": "", "hostnameOverride": "1.35", "schedulingGroup": ""},
+    CORE + "VolumeMount": {"bindMountOptions": ""},
+    "io.k8s.api.coordination.v1.LeaseSpec": {"preferredHolder": "", "strategy": ""},
+    AUTOSCALING + "HPAScalingRules": {"tolerance": "1.35"},
+    STORAGE + "CSIDriverSpec": {"nodeAllocatableUpdatePeriodSeconds": "1.35", "preventPodSchedulingIfMissing": ""},
+}
+
+
+def _mark_unserved(types: dict[str, Any], version: str) -> None:
+    """Mark the fields that a version drops, in types that were just loaded."""
+    for type_name, fields in _UNSERVED.items():
+        properties = types.get(type_name, {}).get("properties", {})
+        for field, since in fields.items():
+            if field in properties and (not since or _number(version) < _number(since)):
+                properties[field] = {**properties[field], _MARK: True}
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 class Declaration(Enum):
@@ -60,6 +91,7 @@ class TypeNode:
     Attributes:
         name: The Go type; empty for a field's own list or map and for types of custom resources.
         shape: See `Shape`.
+        unserved: Is it a field that the server drops, as the feature it belongs to is off?
         custom: Does it belong to a custom resource, which is stored as sent?
     """
 
@@ -73,6 +105,7 @@ class TypeNode:
         self._types = types
         self._field = schema
         self._schema: Schema = types.get(name, {}) if isinstance(reference, str) else schema
+        self.unserved = _MARK in schema
         self.shape = self._shape()
 
     def _shape(self) -> Shape:  # noqa: PLR0911 - one line for each shape
@@ -209,6 +242,8 @@ class TypeNode:
         declared = self.item.fields.get(key)
         if declared is not None and declared.default is not None:
             return declared.default
+        if self.item.name == _LOCAL_REFERENCE and key == "name":
+            return ""
         if key in _KEY_DEFAULTS:
             return _KEY_DEFAULTS[key] if self.item.name else None
         # OpenAPI gives fields without `omitempty` their zero value as default.
@@ -242,6 +277,7 @@ class KubernetesTables:
         document = _load(f"kubernetes-{version}.json.gz")
         self.version = version
         self._kinds: Mapping[str, str] = document["kinds"]
+        _mark_unserved(document["$defs"], version)
         self._types: Mapping[str, Schema] = document["$defs"]
         self._nodes: dict[str, TypeNode] = {}
 

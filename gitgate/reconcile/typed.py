@@ -6,7 +6,10 @@ Source: sigs.k8s.io/structured-merge-diff/typed/validate.go and helpers.go. What
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -169,7 +172,10 @@ def _go_verbose(value: Any) -> str:
 
 def _decoding(node: TypeNode, value: Any, path: FieldPath) -> Iterator[Failure]:
     """Why Go cannot decode a value; the server names no field, so the message has none, either."""
-    if value is None or node.custom or (isinstance(value, str) and node.shape is Shape.SCALAR):
+    if value is None or node.custom:
+        return
+    if isinstance(value, str) and node.shape is Shape.SCALAR:
+        yield from _text(node, value, path)
         return
     if node.shape in (Shape.STRUCT, Shape.MAP) and isinstance(value, dict):
         for key, item in value.items():
@@ -184,3 +190,25 @@ def _decoding(node: TypeNode, value: Any, path: FieldPath) -> Iterator[Failure]:
         yield Failure(code="wrong-type", field=path, message=words)
     elif node.types == ("integer",) and isinstance(value, float) and not value.is_integer():
         yield Failure(code="wrong-type", field=path, message="json: cannot unmarshal number into Go value of type int")
+
+
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{1,2}:[0-9]{2}:[0-9]{2}([.,][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})\Z")
+
+
+def _text(node: TypeNode, value: str, path: FieldPath) -> Iterator[Failure]:
+    """Texts that Go reads as something else: times, and bytes in base64."""
+    form = node.schema.get("format")
+    if form == "date-time" and not _TIME.match(value):
+        words = f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse'
+        yield Failure(code="wrong-type", field=path, message=words)
+    elif form == "byte" and not _is_base64(value):
+        yield Failure(code="wrong-type", field=path, message="error decoding from json: illegal base64 data")
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        # encoding/base64 passes over line breaks, and over nothing else.
+        base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True

@@ -79,7 +79,6 @@ FIXED: Mapping[tuple[str, str], tuple[Fixed, ...]] = {
     ("storage.k8s.io", "VolumeAttributesClass"): (Fixed(("driverName",)), Fixed(("parameters",))),
     # In core, ValidateSecretUpdate, ValidateResourceQuotaUpdate, ValidatePersistentVolumeUpdate
     ("", "Secret"): (Fixed(("type",)),),
-    ("", "ResourceQuota"): (Fixed(("spec", "scopes")),),
     ("", "PersistentVolume"): (Fixed(("spec", "volumeMode")), Fixed(("spec", "nodeAffinity"), once_set=True)),
     # discovery, scheduling, node, networking
     ("discovery.k8s.io", "EndpointSlice"): (Fixed(("addressType",)),),
@@ -199,9 +198,33 @@ def _without_resources(template: Object) -> Object:
 
 
 def _pod(live: Object, proposed: Object, version: str) -> Iterator[Failure]:  # noqa: ARG001
-    # In core, ValidatePodUpdate
+    # In core, ValidatePodUpdate, validateOnlyAddedTolerations, validateOnlyDeletedSchedulingGates
+    before, after = live.get("spec") or {}, proposed.get("spec") or {}
+    kept = [_without_seconds(one) for one in after.get("tolerations") or ()]
+    if any(_without_seconds(one) not in kept for one in before.get("tolerations") or ()):
+        words = "Forbidden: existing toleration can not be modified except its tolerationSeconds"
+        yield _immutable(("spec", "tolerations"), words)
+    yield from _pod_ends(before, after)
     if _pod_rest(live) != _pod_rest(proposed):
         yield _immutable(("spec",), f"Forbidden: {_POD_WORDS}")
+
+
+def _pod_ends(before: Object, after: Object) -> Iterator[Failure]:
+    old, new = before.get("activeDeadlineSeconds"), after.get("activeDeadlineSeconds")
+    place = ("spec", "activeDeadlineSeconds")
+    if old is not None and new is None:
+        yield _immutable(place, "Invalid value: null: must not update from a positive integer to nil value")
+    elif isinstance(old, int) and isinstance(new, int) and new > old:
+        yield _immutable(place, f"Invalid value: {new}: must be less than or equal to previous value")
+    gates = [one.get("name") for one in before.get("schedulingGates") or ()]
+    for index, gate in enumerate(after.get("schedulingGates") or ()):
+        if gate.get("name") not in gates:
+            words = f"Forbidden: only deletion is allowed, but found new scheduling gate '{gate.get('name')}'"
+            yield _immutable(("spec", "schedulingGates", index, "name"), words)
+
+
+def _without_seconds(toleration: Object) -> Object:
+    return {key: value for key, value in toleration.items() if key != "tolerationSeconds"}
 
 
 def _pod_rest(pod: Object) -> Object:
@@ -301,14 +324,30 @@ def _definition(live: Object, proposed: Object, version: str) -> Iterator[Failur
             yield _immutable(("status", "storedVersions", 0), message, Certainty.ASSUMED)
 
 
+def _quota(live: Object, proposed: Object, version: str) -> Iterator[Failure]:  # noqa: ARG001
+    # In core, ValidateResourceQuotaUpdate: as sets
+    before, after = _get(live, ("spec", "scopes")) or [], _get(proposed, ("spec", "scopes")) or []
+    if set(before) != set(after):
+        yield _immutable(("spec", "scopes"), f"Invalid value: {json.dumps(after)}: {IMMUTABLE}")
+
+
+def _revision(live: Object, proposed: Object, version: str) -> Iterator[Failure]:  # noqa: ARG001
+    # In apps, ValidateControllerRevisionUpdate
+    if live.get("data") != proposed.get("data"):
+        shown = json.dumps(proposed.get("data"), sort_keys=True, separators=(",", ":"), default=str)
+        yield _immutable(("data",), f"Invalid value: {shown}: {IMMUTABLE}")
+
+
 RULES: Mapping[tuple[str, str], Rule] = {
     ("", "ConfigMap"): _frozen_data,
     ("", "PersistentVolume"): _volume,
     ("", "PersistentVolumeClaim"): _claim,
     ("", "Pod"): _pod,
+    ("", "ResourceQuota"): _quota,
     ("", "Secret"): _frozen_data,
     ("", "Service"): _service,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): _definition,
+    ("apps", "ControllerRevision"): _revision,
     ("apps", "StatefulSet"): _stateful_set,
     ("batch", "Job"): _job,
 }

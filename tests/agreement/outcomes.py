@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def predicted(pair: Pair, version: str) -> Outcome:
         first = item.failures[0]
         return Outcome(verdict, (), first.place or format_field_path(first.field), first.message)
     paths = _compared(pair, (change.path for change in item.changes)) if verdict == "update" else ()
-    return Outcome(verdict if paths or verdict != "update" else "unchanged", paths)
+    return Outcome(verdict, paths)
 
 
 def _resource(data: Mapping[str, Any]) -> Resource:
@@ -76,6 +77,7 @@ def happened(pair: Pair, server: Server, namespace: str) -> Outcome:
     if not created.accepted:
         return Outcome("refused", message=created.message)
     try:
+        _wait(pair, server, namespace)
         live = server.request("GET", f"{server.place(pair.base, namespace)}/{pair.base['metadata']['name']}").body
         answer = server.apply(pair.head, namespace)
         if not answer.accepted:
@@ -84,6 +86,16 @@ def happened(pair: Pair, server: Server, namespace: str) -> Outcome:
         return Outcome("update" if changed else "unchanged", changed)
     finally:
         server.delete(pair.base, namespace)
+
+
+def _wait(pair: Pair, server: Server, namespace: str) -> None:
+    """Wait until a definition is established: what may not change any more is decided by that."""
+    path = f"{server.place(pair.base, namespace)}/{pair.base['metadata']['name']}"
+    for _ in range(100 if pair.kind == "CustomResourceDefinition" else 0):
+        conditions = server.request("GET", path).body.get("status", {}).get("conditions") or ()
+        if any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
+            return
+        time.sleep(0.02)
 
 
 def run(pairs: Iterable[Pair], connect: Callable[[], Server], threads: int = 6) -> dict[str, Outcome]:

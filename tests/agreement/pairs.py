@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -81,6 +82,33 @@ def pairs(version: str, each: int) -> Iterator[Pair]:
         found = {pair.key: pair for pair in _changes(base, type_of(base, tables))}
         chosen = sorted(found, key=lambda key: hashlib.sha256(key.encode()).digest())
         yield from (found[key] for key in chosen[: each or None])
+
+
+def corpus_pairs(corpora: Path, version: str) -> Iterator[Pair]:
+    """The pairs of a corpus of recorded changes, of kinds that Kubernetes itself has; read where they lie."""
+    tables = kubernetes_tables(version)
+    for name in ("mutations", "history"):
+        with gzip.open(corpora / "reconcile" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
+            for number, line in enumerate(lines):
+                row = json.loads(line)
+                sides = [_anywhere(row[side]) for side in ("base", "head")]
+                if tables.kind(sides[0]["apiVersion"], sides[0]["kind"]) and sides[1]["metadata"] is not None:
+                    yield Pair(
+                        sides[0],
+                        sides[1],
+                        f"{name} {number} {row.get('mut', '')}",
+                        "/".join(map(str, row.get("path", ()))),
+                    )
+
+
+def _anywhere(data: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = data.get("metadata")
+    kept = (
+        {key: value for key, value in metadata.items() if key != "namespace"}
+        if isinstance(metadata, dict)
+        else metadata
+    )
+    return {**data, "metadata": kept}
 
 
 def _changes(base: Mapping[str, Any], node: TypeNode) -> Iterator[Pair]:
