@@ -148,9 +148,10 @@ def _plan(  # noqa: PLR0913 - the options of the command
     plan = ignore_fields(backend.simulate(before, after, how, tell, state), settings.ignored_fields)
     back = None
     if rollback:
+        follows = follow(plan, before, after)
         after = reached(plan, after)
         revert = ignore_fields(backend.simulate(after, before, how, tell), settings.ignored_fields)
-        back = way_back(plan, revert)
+        back = way_back(plan, revert, follows)
         plan, before, after = revert, after, before
     return Planned(
         plan=plan, consequences=follow(plan, before, after), incomplete=_incomplete(before, after), back=back

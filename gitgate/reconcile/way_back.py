@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from gitgate.proposal import Snapshot
+from gitgate.reconcile.consequence import Consequence
 from gitgate.reconcile.plan import Action, Plan
 
 
@@ -27,10 +28,13 @@ _DATA = {
     "PersistentVolume": "its binding",
     "Namespace": "everything in it that is not in this repository",
     "CustomResourceDefinition": "custom resources that are not in this repository",
-    "StatefulSet": "the identity of its Pods while it is away",
     "Job": "its history: it runs again",
-    "Secret": "nothing that git has; keys that others added are gone",
 }
+_BEYOND = {
+    "stateful-prune": "data that went does not come back",
+    "implied-deletion": "what git does not have does not come back",
+}
+"""Consequences of the merge that a revert does not undo."""
 
 
 def reached(forward: Plan, after: Snapshot) -> Snapshot:
@@ -43,15 +47,28 @@ def reached(forward: Plan, after: Snapshot) -> Snapshot:
     return replace(after, resources=resources)
 
 
-def way_back(forward: Plan, backward: Plan) -> WayBack:
-    """Compare the plan of a merge with the plan of its revert."""
-    lost = tuple(_lost(forward, backward))
+def way_back(forward: Plan, backward: Plan, follows: Iterable[Consequence] = ()) -> WayBack:
+    """Compare the plan of a merge with the plan of its revert.
+
+    Args:
+        forward: What the merge does.
+        backward: What its revert does.
+        follows: What follows from the merge.
+    """
+    lost = tuple(dict.fromkeys((*_lost(forward, backward), *_gone(follows))))
     return WayBack(restores=not lost, lost=lost)
+
+
+def _gone(follows: Iterable[Consequence]) -> Iterator[str]:
+    """Data and objects that went along, and that git never had."""
+    for one in follows:
+        if one.code in _BEYOND and one.resource.kind not in _DATA:
+            yield f"{one.resource}: {one.message}; {_BEYOND[one.code]}"
 
 
 def _lost(forward: Plan, backward: Plan) -> Iterator[str]:
     for item in forward.objects:
-        if item.action in (Action.PRUNE, Action.REPLACE) and item.id.kind in _DATA and item.id.kind != "Secret":
+        if item.action in (Action.PRUNE, Action.REPLACE) and item.id.kind in _DATA:
             yield f"{item.id} is created anew, without {_DATA[item.id.kind]}"
     for item in backward.objects:
         if item.action is Action.BLOCKED:

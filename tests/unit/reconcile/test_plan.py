@@ -339,3 +339,35 @@ def test_overlays_of_several_clusters_are_planned_each_for_itself() -> None:
 
 def test_an_object_that_moves_to_another_file_is_not_pruned() -> None:
     assert action([("a/web.yaml", workload())], [("b/web.yaml", workload())]) is Action.UNCHANGED
+
+
+DATABASE = thing("postgresql.cnpg.io/v1", "Cluster", spec={})
+SHRINKING = workload("StatefulSet", replicas=3, persistentVolumeClaimRetentionPolicy={"whenScaled": "Delete"})
+VANISHING = workload("StatefulSet", persistentVolumeClaimRetentionPolicy={"whenDeleted": "Delete"})
+HELD = workload("StatefulSet")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ([DATABASE], [], "Cluster shop/web: it is deleted, and the data that its controller keeps"),
+        ([SHRINKING], [changed(SHRINKING, "spec.replicas", 1)], "shrinks from 3 to 1 replicas"),
+        ([VANISHING], [], "its Pods and claims with it"),
+        ([flux("apps", "apps"), CONFIG], [CONFIG], "what it applied is deleted with it: 1 object"),
+        ([CLAIM], [], "PersistentVolumeClaim shop/web is created anew, without its data"),
+    ],
+)
+def test_the_way_back_names_what_the_merge_took_along(before: list, after: list, words: str) -> None:
+    was, shall_be = snapshot(*before), snapshot(*after)
+    forward, backward = make_plan(was, shall_be, VERSION), make_plan(shall_be, was, VERSION)
+    back = way_back(forward, backward, follow(forward, was, shall_be))
+    assert not back.restores
+    (lost,) = [text for text in back.lost if words in text]
+    assert lost.isprintable()
+    assert len(back.lost) == 1
+
+
+def test_what_is_merely_pruned_comes_back_whole() -> None:
+    was, shall_be = snapshot(CONFIG, workload()), snapshot()
+    forward, backward = make_plan(was, shall_be, VERSION), make_plan(shall_be, was, VERSION)
+    assert way_back(forward, backward, follow(forward, was, shall_be)).restores
