@@ -207,8 +207,9 @@ class _Batch:
     def full(self) -> bool:
         return self.size > _BATCH_BYTES or len(self.items) >= _BATCH_ITEMS
 
-    def message(self, items: Sequence[tuple[dict[str, int], list[int]]]) -> bytes:
-        return f'{{"values":[{",".join(self.values)}],"items":{json.dumps(items)}}}'.encode()
+    def message(self, items: Sequence[tuple[dict[str, int], list[int]]], *, together: bool) -> bytes:
+        flag = "true" if together else "false"
+        return f'{{"values":[{",".join(self.values)}],"items":{json.dumps(items)},"together":{flag}}}'.encode()
 
 
 class Engine:
@@ -293,9 +294,14 @@ class Engine:
 
     def _answers(self, batch: _Batch, pending: list[Item]) -> Iterator[tuple[Outcome, ...]]:
         position = 0
+        together = True
         while position < len(pending):
             left = batch.items[position:]
-            answers, died = self._ask(batch, left)
+            answers, died = self._ask(batch, left, together=together)
+            if died and together:
+                # Answers that were held back are lost with it: ask again in a way that tells where it dies.
+                together = False
+                continue
             for (_, programs), answer in zip(left, answers, strict=False):
                 yield self._merge(programs, answer)
             position += len(answers)
@@ -315,7 +321,7 @@ class Engine:
         renamed = {name: used.index(index) for name, index in bindings.items()}
         for program in programs:
             if program not in self._banned:
-                answers, died = self._ask(alone, [(renamed, [program])])
+                answers, died = self._ask(alone, [(renamed, [program])], together=False)
                 if died and not answers:
                     self._banned[program] = died
                 else:
@@ -324,8 +330,13 @@ class Engine:
             outcomes.append(Outcome(limit=self._banned[program]))
         return tuple(outcomes)
 
-    def _ask(self, batch: _Batch, items: list[tuple[dict[str, int], list[int]]]) -> tuple[list[list[Any]], str | None]:
-        """Answers, as many as came, and how the worker ended if it did."""
+    def _ask(
+        self, batch: _Batch, items: list[tuple[dict[str, int], list[int]]], *, together: bool
+    ) -> tuple[list[list[Any]], str | None]:
+        """Answers, as many as came, and how the worker ended if it did.
+
+        Answers that are given together wake both processes less often, and are lost together if the worker dies.
+        """
         allowed = [
             (bindings, [number for number in programs if number not in self._banned]) for bindings, programs in items
         ]
@@ -334,9 +345,9 @@ class Engine:
             worker = self._running()
             for number in sorted({number for _, programs in allowed for number in programs} - worker.loaded):
                 worker.load(self._sources[number])
-            worker.send(batch.message(allowed))
-            for _ in allowed:
-                answers.append(worker.receive())  # noqa: PERF401 - what came before the end counts
+            worker.send(batch.message(allowed, together=together))
+            while len(answers) < len(allowed):
+                answers += worker.receive()
             memory = worker.receive()
         except ToolError:
             if self._worker is None:

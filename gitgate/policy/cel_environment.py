@@ -60,11 +60,13 @@ class Compiled:
         program: The engine's.
         kind: Name of the type that it gives: `bool`, `string`, `dyn`.
         since: The first Kubernetes version that has everything in it, and what that is; None for any version.
+        bound: What the engine was given.
     """
 
     program: Any
     kind: str
     since: tuple[str, str] | None
+    bound: CheckedExpression
 
 
 @dataclass(slots=True)
@@ -123,7 +125,7 @@ class Environment:
         if name == "dyn":
             known = read_fields(checked, self._shapes).shape.kind if self._shapes else name
             name = known if known not in {"unknown", "object"} else name
-        return Compiled(program, name, since)
+        return Compiled(program, name, since, bound)
 
     def _check(self, text: str) -> tuple[CheckedExpression, Any, tuple[str, str] | None, frozenset[str]]:
         if len(text) > LONGEST_EXPRESSION or "\0" in text or not text.strip():
@@ -157,6 +159,15 @@ class Environment:
         return _runner().Activation(data)
 
 
+def conjunction(parts: Sequence[CheckedExpression]) -> Any:
+    """A program that is true if every part is, and else says nothing of use; None where the engine cannot run it."""
+    rewriter = _Rewriter({}, frozenset())
+    try:
+        return _runner().deserialize(rewriter.join(parts).encode())
+    except RuntimeError:
+        return None
+
+
 class _Rewriter:
     """Puts a checked expression in terms that the engine can run."""
 
@@ -181,6 +192,16 @@ class _Rewriter:
                 variable = self._variables[name].checked
                 root = self._binding(name, self._copy(variable.root, variable, result), root)
         result.root = root
+        return result
+
+    def join(self, parts: Sequence[CheckedExpression]) -> CheckedExpression:
+        """Bound expressions with `&&` between them, as a tree that is as low as can be."""
+        result = CheckedExpression(Node(0, "constant"), {}, {}, {})
+        nodes = [self._copy(part.root, part, result) for part in parts]
+        while len(nodes) > 1:
+            pairs = [nodes[index : index + 2] for index in range(0, len(nodes), 2)]
+            nodes = [self._call("_&&_", pair) if len(pair) > 1 else pair[0] for pair in pairs]
+        result.root = nodes[0]
         return result
 
     def _binding(self, name: str, value: Node, body: Node) -> Node:
