@@ -296,6 +296,8 @@ def _left_out(key: SeenKey, signers: Signers, known: dict[str, PublicKey]) -> st
     subkeys = {subkey for certificate in signers.certificates for subkey in certificate.subkeys}
     if any(name == key.name or name[-16:] == key.name for name in declared | subkeys):
         return "it is declared already"
+    if key.platform:
+        return "it seems to be a hosting platform's, so it is nobody's; declare it under platformKeys, if at all"
     if _key_of(key, known) is None:
         return "an OpenPGP signature does not hold its key; get the certificate from its owner, and give it with --key"
     if not _EMAIL.match(key.committer[1]):

@@ -22,6 +22,10 @@ _UNUSUAL = re.compile(r"[^a-z0-9]+")
 _LONGEST_NAME = 40
 
 
+PLATFORM_COMMITTERS = frozenset({"noreply@github.com", "noreply@gitlab.com"})
+"""Whom hosting platforms name as committer of what they sign themselves: merges, squashes, edits in the browser."""
+
+
 @dataclass(slots=True)
 class SeenKey:
     """What the history shows of one key.
@@ -46,6 +50,11 @@ class SeenKey:
     def committer(self) -> tuple[str, str]:
         """In whose name it signed most often."""
         return min(self.committers, key=lambda who: (-self.committers[who], who))
+
+    @property
+    def platform(self) -> bool:
+        """Does it seem to be a hosting platform's own? Anybody can sign in that name, too."""
+        return self.committer[1].lower() in PLATFORM_COMMITTERS
 
     @property
     def shown(self) -> str:
@@ -107,6 +116,9 @@ def suggest_signers(repository: Repository, revision: str, limit: int) -> Iterat
     for key in keys:
         committers = ", ".join(json.dumps(f"{name} <{email}>") for (name, email), _ in key.committers.most_common(3))
         about = f"type: {key.format}, {_kind(key)}: {json.dumps(key.name)}"
+        if key.platform:
+            yield "# The next one seems to be a hosting platform's, which signs for whoever is logged in, so it is nobody's:"
+            yield "# declare it under platformKeys, where it counts only for merges that add nothing, or not at all."
         yield f"- {{{about}, commits: {key.commits}, committers: [{committers}]}}"
 
 

@@ -359,3 +359,21 @@ def test_the_history_administers_nothing(tmp_path: Path, keys: SigningKeys) -> N
     ended = gitgate("signer", "add", "--from-git", "main", cwd=builder.path)
     assert ended.code == 2
     assert "gitgate signer add NAME" in ended.stderr
+
+
+def test_a_platforms_key_is_pointed_to_platform_keys_and_entered_as_nobody(tmp_path: Path, keys: SigningKeys) -> None:
+    """Everybody who is logged in signs with it, so a principal of that name could be anybody."""
+    builder = RepositoryBuilder(tmp_path / "r")
+    base = builder.commit({"app.yaml": "a: 1\n"}, branch="main")
+    plain = payload("alice", tree=builder.git("rev-parse", "main^{tree}"), parents=(base,))
+    plain = plain.replace(b"alice@example.com", b"noreply@github.com")
+    builder.branch("main", builder.write(signed(plain, keys.ssh["bob"].sign(plain)), "commit"))
+    suggested = gitgate("signer", "suggest", cwd=builder.path).stdout
+    assert "declare it under platformKeys" in suggested
+    (tmp_path / "me.asc").write_bytes(keys.gpg["alice"].public)
+    arguments = ("alice", "--email", "alice@example.com", "--key", str(tmp_path / "me.asc"))
+    assert gitgate("signer", "add", *arguments, cwd=builder.path).code == 0
+    ended = gitgate("signer", "add", "--from-git", "main", cwd=builder.path)
+    assert ended.code == 2
+    assert "declare it under platformKeys" in ended.stderr
+    assert keys.ssh["bob"].fingerprint not in (builder.path / ".gitgate" / "signers.yaml").read_text()
