@@ -17,6 +17,9 @@ ARGO_GROUP = "argoproj.io"
 SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
 _FINALIZER = "resources-finalizer.argocd.argoproj.io"
 _SYNC_WAVE = "argocd.argoproj.io/sync-wave"
+_HOOK = "argocd.argoproj.io/hook"
+_HELM_HOOK = "helm.sh/hook"
+_SKIP_RECONCILE = "argocd.argoproj.io/skip-reconcile"
 _HELM_WEIGHT = "helm.sh/hook-weight"
 _WAVE = re.compile(r"[+-]?[0-9]{1,9}\Z")
 _FLUX_PRUNE = f"{FLUX_GROUP}/prune"
@@ -118,7 +121,7 @@ def depends_on(resource: Resource) -> Iterator[str]:
 def _argo(resource: Resource) -> list[Owner]:
     """One owner for each path of an Application."""
     spec = _mapping(resource.data.get("spec"))
-    several = spec.get("sources")
+    several = spec.get("sources") or None
     sources = [_mapping(one) for one in several] if isinstance(several, list) else [_mapping(spec.get("source"))]
     policy = _mapping(spec.get("syncPolicy"))
     options = policy.get("syncOptions")
@@ -135,7 +138,7 @@ def _argo(resource: Resource) -> list[Owner]:
             prunes=isinstance(automated, Mapping) and automated.get("prune") is True,
             ignores=argo_ignores(str(resource.id), spec, keeps_live="RespectIgnoreDifferences=true" in wanted),
             cascades=isinstance(finalizers, list) and any(str(one).startswith(_FINALIZER) for one in finalizers),
-            idle="" if acts else "it does not sync by itself",
+            idle=_argo_idle(resource, acts=acts),
             makes_namespace="CreateNamespace=true" in wanted,
             skips_missing_kinds="SkipDryRunOnMissingResource=true" in wanted,
             wave=sync_wave(resource),
@@ -143,6 +146,13 @@ def _argo(resource: Resource) -> list[Owner]:
         for source in sources
         if isinstance(source.get("path"), str)
     ]
+
+
+def _argo_idle(resource: Resource, *, acts: bool) -> str:
+    annotations = _mapping(_mapping(resource.data.get("metadata")).get("annotations"))
+    if str(annotations.get(_SKIP_RECONCILE, "")) == "true":
+        return f"{_SKIP_RECONCILE} is set"
+    return "" if acts else "it does not sync by itself"
 
 
 def sync_wave(resource: Resource) -> int:
@@ -207,7 +217,19 @@ def handling(resource: Resource, owner: Owner | None, default: ApplyMethod) -> H
     force = force or str(annotations.get(_FLUX_FORCE, "")).lower() == "enabled"
     if method is ApplyMethod.SERVER_SIDE and "Force=true" in options:
         force = False
-    return Handling(method, force, keep=_keep(annotations, options, owner), frozen=_frozen(annotations))
+    hook = _hook(annotations) if owner is not None and not owner.flux else ""
+    keep = hook or _keep(annotations, options, owner)
+    return Handling(method, force, keep=keep, frozen=hook or _frozen(annotations))
+
+
+def _hook(annotations: Mapping[str, Any]) -> str:
+    """Why Argo CD neither updates nor prunes an object: argo-cd/gitops-engine/pkg/sync/hook/hook.go, `IsHook`."""
+    written = annotations.get(_HOOK)
+    if isinstance(written, str):
+        types = [part.strip() for part in written.split(",") if part.strip()]
+        return "" if types == ["Skip"] else f"it is a {', '.join(types)} hook, which each sync makes anew"
+    helm = annotations.get(_HELM_HOOK)
+    return f"it is a {helm} hook, which each sync makes anew" if isinstance(helm, str) and helm != "crd-install" else ""
 
 
 def _keep(annotations: Mapping[str, Any], options: set[str], owner: Owner | None) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gitgate.location import Location, Position, Precision
+from gitgate.path_glob import matches_any
 from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Origin, Resource
 from gitgate.sources.argocd.globs import matches_anywhere
@@ -126,6 +127,8 @@ class _Reading:
         return Coverage.FAILED
 
     def _note_program(self, path: str) -> None:
+        if matches_any(self.source.workshop.context.exclude, path):
+            return
         state = self.source.workshop.context.documents.state(self.source.workshop.tree, path)
         message = "Argo CD evaluates this file where it reads the directory; what comes of it was not judged"
         location = Location(path, None, Precision.FILE)

@@ -173,8 +173,8 @@ def test_a_patch_of_the_template_is_merged_but_not_into_the_project() -> None:
         (f"- git: {{repoURL: {OURS}, files: [{{path: 'apps/one/d.yaml'}}, {{path: ':!x'}}]}}", "a", "agent-not-rendered"),
         (f"- list: {{elements: [{', '.join(f'{{name: a{n}}}' for n in range(1001))}]}}", "{{.name}}", "agent-limit"),
         (
-            f"- matrix: {{generators: [{{list: {{elements: [{MANY.replace('k', 'a')}]}}}}, "
-            f"{{list: {{elements: [{MANY.replace('k', 'b')}]}}}}]}}",
+            (f"- matrix: {{generators: [{{list: {{elements: [{MANY.replace('k', 'a')}]}}}}, "
+            f"{{list: {{elements: [{MANY.replace('k', 'b')}]}}}}]}}"),
             "{{.a}}-{{.b}}", "agent-limit",
         ),
     ],

@@ -7,6 +7,7 @@ import textwrap
 import pytest
 
 from gitgate.proposal import Coverage, Snapshot
+from gitgate.reconcile.plan import Action, make_plan
 from gitgate.resource import Resource
 from tests.support.rendering import DEPLOYMENT, render
 
@@ -377,3 +378,35 @@ def test_nothing_in_an_application_ends_the_run(spec: str) -> None:
     kustomization = {"kust/kustomization.yaml": "resources: [d.yaml]\n", "kust/d.yaml": DEPLOYMENT}
     snapshot = render({"app.yaml": app, "web/d.yaml": DEPLOYMENT, **kustomization, **CHART})
     assert any(resource.id.kind == "Application" for resource in snapshot.resources)
+
+
+HOOK_JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: migrate
+  annotations: {argocd.argoproj.io/hook: PreSync}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: migrate, image: "example.com/migrate:%d"}]
+"""
+
+
+def test_hooks_are_made_anew_and_neither_updated_nor_pruned() -> None:
+    app = {"app.yaml": application("web", "path: web", "syncPolicy: {automated: {prune: true}}\n")}
+    rest = {"web/d.yaml": DEPLOYMENT}
+    first = render({**app, **rest, "web/job.yaml": HOOK_JOB % 1})
+    second = render({**app, **rest, "web/job.yaml": HOOK_JOB % 2})
+    (changed,) = [item for item in make_plan(first, second, "1.33").objects if item.id.name == "migrate"]
+    assert changed.action is Action.UNCHANGED
+    assert "PreSync hook" in changed.reason
+    (gone,) = make_plan(first, render({**app, **rest}), "1.33").changed
+    assert gone.action is Action.ORPHAN
+    assert "PreSync hook" in gone.reason
+
+
+def test_a_base_against_itself_is_an_empty_plan() -> None:
+    files = {"app.yaml": application("web", "path: web"), "web/d.yaml": DEPLOYMENT}
+    assert make_plan(render(files), render(files), "1.33").changed == ()
