@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from gitgate.errors import RepositoryError, UsageError
+from gitgate.errors import GitgateError, RepositoryError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,15 +107,17 @@ def plan_command(  # noqa: PLR0913 - one parameter for each option
     Exit codes: 0 everything can be applied, 1 something is blocked, 3 something could not be read.
     """
     from gitgate.git import Repository  # noqa: PLC0415
-    from gitgate.streams import progress_line, wants_color  # noqa: PLC0415
+    from gitgate.streams import progress_line, wants_color, write_text  # noqa: PLC0415
 
+    if sys.stdout is None:
+        raise GitgateError("standard output is closed, so the plan has nowhere to go")
     with progress_line() as progress, Repository.open(git_dir) as repository:
         progress("working out the merge")
         planned = _plan(
             repository, base, head, version=version, method=method, live=live, cluster=cluster, rollback=rollback,
             tell=progress,
         )  # fmt: skip
-    click.echo(render(planned, output, color=wants_color(color), verbose=verbose), nl=False)
+    write_text(render(planned, output, color=wants_color(color), verbose=verbose))
     return planned.exit_code
 
 
@@ -167,14 +170,15 @@ def _backend(cluster: str | None, version: str | None, settings: Settings, live:
     """
     from gitgate.reconcile.server.backend import OFFLINE, choose_backend  # noqa: PLC0415
 
-    wanted = version or max(settings.kubernetes_versions, key=_order, default=None)
+    wanted = version if version is not None else max(settings.kubernetes_versions, key=_order, default=None)
     name = cluster if cluster is not None else settings.cluster
     if live is not None and name != OFFLINE:
         if cluster is not None:
             raise UsageError("--from-live and --cluster cannot both be given: a dump is planned from offline")
         name = OFFLINE
     policy = settings.policy
-    return choose_backend(name, _version(wanted) if wanted else None, _version(None), policy.user, policy.groups)
+    chosen = _version(wanted) if wanted is not None else None
+    return choose_backend(name, chosen, _version(None), policy.user, policy.groups)
 
 
 def _order(version: str) -> tuple[int, ...]:
@@ -209,11 +213,13 @@ def _live(file: Path, context: SourceContext) -> tuple[Resource, ...]:
     from gitgate.tree import MemoryTree  # noqa: PLC0415
 
     try:
-        if file.stat().st_size > LIVE_BYTES:
-            raise UsageError(f"{file} is larger than {LIVE_BYTES} bytes")
-        data = file.read_bytes()
+        with file.open("rb") as stream:
+            # A pipe or a device has no size to look at first.
+            data = stream.read(LIVE_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    if len(data) > LIVE_BYTES:
+        raise UsageError(f"{file} is larger than {LIVE_BYTES} bytes")
     rendering = PlainSource().render(MemoryTree({"live.yaml": data}), context, {})
     if not rendering.resources:
         reason = rendering.problems[0].message if rendering.problems else "it holds no Kubernetes objects"

@@ -73,7 +73,7 @@ def _folded(shown: tuple[Entry, ...], *, color: bool, verbose: bool) -> Iterator
         most = _ALIKE if lines else _NAMES
         if verbose or entry.item.action is Action.BLOCKED or seen <= most or totals[key] <= most + 1:
             item = entry.item
-            yield _paint(f"{SIGNS[item.action]} {printable(str(item.id))}", item.action, color=color) + _remark(item)
+            yield _paint(f"{SIGNS[item.action]} {printable(entry.title)}", item.action, color=color) + _remark(item)
             yield from lines
         elif seen == most + 1:
             yield f"{SIGNS[entry.item.action]} … and {totals[key] - most} more objects alike (--verbose lists them)"

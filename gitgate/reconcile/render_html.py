@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from gitgate.reconcile.consequence import Consequence
 from gitgate.reconcile.page_parts import SCRIPT, STYLE
 from gitgate.reconcile.plan import Action, Plan, PlannedObject
-from gitgate.reconcile.views import RISK, Entry, drift_line, drifted, entries, grave, object_lines
+from gitgate.reconcile.views import RISK, Entry, cluster_of, drift_line, drifted, entries, grave, object_lines
 from gitgate.reconcile.words import SIGNS, printable, summary
 
 _FIELDS = 200
@@ -68,17 +68,18 @@ def _drift(items: tuple[PlannedObject, ...]) -> Iterator[str]:
 
 def _picture(plan: Plan, shown: set[int]) -> Iterator[str]:
     """One square an object, in a box for each owner and namespace; the most dangerous first."""
-    groups: dict[tuple[str, str], list[tuple[int, PlannedObject]]] = {}
+    groups: dict[tuple[str, str, str], list[tuple[int, PlannedObject]]] = {}
     for number, item in enumerate(plan.objects):
-        groups.setdefault((item.owner, item.id.namespace), []).append((number, item))
+        groups.setdefault((cluster_of(item), item.owner, item.id.namespace), []).append((number, item))
     yield "<div class=legend>"
     for action in RISK:
         if plan.counts[action]:
             yield f"<span><i class={action.value}></i>{plan.counts[action]} {action.value}</span>"
     yield "</div><div class=boxes>"
-    for (owner, namespace), items in sorted(groups.items())[:_GROUPS]:
+    for (cluster, owner, namespace), items in sorted(groups.items())[:_GROUPS]:
         yield f"<section class=box><h3>{_text(namespace or 'no namespace')} <small>{len(items)}</small></h3>"
-        yield f"<p class=owner>{_text(owner)}</p>" if owner else ""
+        told = ", ".join(part for part in (f"cluster {cluster}" if cluster else "", owner) if part)
+        yield f"<p class=owner>{_text(told)}</p>" if told else ""
         yield "<div class=map>"
         for number, item in sorted(items, key=lambda pair: (RISK.index(pair[1].action), pair[0])):
             title = f"title='{_text(f'{item.action.value}: {item.id}')}' class={item.action.value}"
@@ -92,11 +93,11 @@ def _picture(plan: Plan, shown: set[int]) -> Iterator[str]:
 
 def _object(entry: Entry) -> str:
     item = entry.item
-    name = _text(f"{item.id} {item.action.value} {item.owner}".lower())
+    name = _text(f"{entry.title} {item.action.value} {item.owner}".lower())
     lines = object_lines(entry, fields=_FIELDS, value_limit=_VALUE)
     owner = f" <small>{_text(item.owner)}</small>" if item.owner else ""
     tag = f"<small class=tag>{item.action.value}</small>"
-    title = f"<b class=sign>{SIGNS[item.action]}</b> {_text(str(item.id))} {tag}{owner}"
+    title = f"<b class=sign>{SIGNS[item.action]}</b> {_text(entry.title)} {tag}{owner}"
     opened = " open" if item.action is Action.BLOCKED else ""
     head = f"id=o{entry.number} data-name='{name}' class={item.action.value}"
     if not lines:

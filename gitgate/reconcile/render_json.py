@@ -42,6 +42,7 @@ def _planned(item: PlannedObject) -> dict[str, Any]:
         "action": item.action.value,
         "apply": item.method.value,
         "owner": item.owner or None,
+        "cluster": (origin.origin.cluster if origin is not None else "") or None,
         "path": origin.origin.path if origin is not None else None,
         "reason": item.reason or None,
         "drift": [_change(change) for change in item.drift],

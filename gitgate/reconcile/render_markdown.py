@@ -79,7 +79,7 @@ def _drift(items: tuple[PlannedObject, ...]) -> str:
 
 def _object(entry: Entry) -> str:
     item = entry.item
-    title = f"{_code(f'{SIGNS[item.action]} {item.id}')} <i>{item.action.value}</i>"
+    title = f"{_code(f'{SIGNS[item.action]} {entry.title}')} <i>{item.action.value}</i>"
     lines = [_text(line) for line in object_lines(entry, fields=_FIELDS)]
     return _block(title, lines) if lines else f"<p>{title}</p>"
 

@@ -31,11 +31,18 @@ class Entry:
         number: Its place in the plan.
         item: What is planned.
         consequences: What follows for it, the gravest first.
+        cluster: Where it is, when the plan is for several clusters; empty otherwise.
     """
 
     number: int
     item: PlannedObject
     consequences: tuple[Consequence, ...]
+    cluster: str = ""
+
+    @property
+    def title(self) -> str:
+        """The object as people say it, and where it is."""
+        return f"{self.item.id} [cluster {self.cluster}]" if self.cluster else str(self.item.id)
 
     @property
     def risk(self) -> tuple[int, ...]:
@@ -52,13 +59,20 @@ def entries(plan: Plan, consequences: Iterable[Consequence], *, everything: bool
     for one in consequences:
         by_object.setdefault((one.resource, one.place), []).append(one)
     found: list[Entry] = []
+    several = len({cluster_of(item) for item in plan.objects}) > 1
     for number, item in enumerate(plan.objects):
         resource = item.after or item.before
         place = place_of_origin(resource) if resource is not None else ""
         mine = sorted(by_object.get((item.id, place), ()), key=lambda one: (_gravity(one), one.message))
         if everything or mine or item.ignored or item.action is not Action.UNCHANGED:
-            found.append(Entry(number, item, tuple(mine)))
+            found.append(Entry(number, item, tuple(mine), cluster_of(item) if several else ""))
     return tuple(sorted(found, key=lambda entry: entry.risk))
+
+
+def cluster_of(item: PlannedObject) -> str:
+    """The cluster that an object goes to; empty where none is known."""
+    resource = item.after or item.before
+    return resource.origin.cluster if resource is not None else ""
 
 
 def grave(shown: Iterable[Entry]) -> tuple[Consequence, ...]:

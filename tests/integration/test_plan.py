@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,49 @@ def test_other_formats(plan, output: str) -> None:
     code, said = plan(text(workload()), text(workload(replicas=3)), "-o", output)
     assert code == 0
     assert "Plan: 1 to update" in said
+
+
+def test_clusters_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = "version: 1\nclusters: [{name: staging, path: staging}, {name: production, path: production}]\n"
+    files = {f"{place}/app.yaml": text(workload()) for place in ("staging", "production")}
+    repository = RepositoryBuilder(tmp_path / "app")
+    repository.commit({**files, ".gitgate/settings.yaml": settings})
+    repository.commit(
+        {f"{place}/app.yaml": text(workload(replicas=3)) for place in ("staging", "production")}, branch="x"
+    )
+    arguments = ["plan", "main", "x", "--git-dir", str(tmp_path / "app"), "--color", "never"]
+    assert run(arguments) == 0
+    said = capsys.readouterr().out
+    assert "~ Deployment shop/web [cluster production]" in said
+    assert "~ Deployment shop/web [cluster staging]" in said
+    for output in ("json", "markdown", "html"):
+        assert run([*arguments, "-o", output]) == 0
+        assert "staging" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("output", ["text", "json", "markdown", "html"])
+def test_drift_is_in_every_format(plan, tmp_path: Path, output: str) -> None:
+    dump = tmp_path / "live.yaml"
+    dump.write_text(text({"apiVersion": "v1", "kind": "List", "items": [workload(replicas=9)]}))
+    live = text(workload(replicas=2))
+    code, said = plan(live, live, "--from-live", str(dump), "-o", output)
+    assert code == 0
+    if output == "json":
+        (drifted,) = json.loads(said)["drift"]
+        assert drifted["fields"] == [{"field": "spec.replicas", "old": 9, "new": 2}]
+    else:
+        assert "rift" in said
+        assert "live 9, which the agent puts back to 2" in said.replace("&#58;", ":")
+
+
+@pytest.mark.parametrize("target", ["/dev/full", ""])
+def test_a_plan_that_cannot_be_written_is_no_success(tmp_path: Path, target: str) -> None:
+    RepositoryBuilder(tmp_path / "app").commit({"app.yaml": text(workload())})
+    closed = f">{target}" if target else ">&-"
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m gitgate plan main main --git-dir app {closed}', sys.executable],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "standard output" in done.stderr
+    assert "internal error" not in done.stderr
