@@ -21,7 +21,7 @@ from cel_expr_python import cel
 from gitgate.policy.cel_library import FUNCTIONS, INTERNAL, STANDARD_STRING, TIMES, Function, Type, introduced
 from gitgate.policy.cel_literals import literal_errors
 from gitgate.policy.checked_expression import CheckedExpression, Node
-from gitgate.policy.field_types import Shape, read_fields
+from gitgate.policy.field_types import LIST_OF, Shape, read_fields
 
 _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): ([^\n]*)")
 _EXTENSIONS = [
@@ -230,7 +230,25 @@ class _Rewriter:
         if conversion is None:
             return copy
         result.types.pop(copy.id, None)
-        return self._call("gitgateBytes" if conversion == "bytes" else conversion, [copy])
+        kind = conversion.removeprefix(LIST_OF)
+        function = "gitgateBytes" if kind == "bytes" else kind
+        return self._call(function, [copy]) if kind == conversion else self._each(function, copy)
+
+    def _each(self, function: str, items: Node) -> Node:
+        """`items.map(item, function(item))`."""
+
+        def name(text: str) -> Node:
+            return Node(next(self._ids), "identifier", name=text)
+
+        item = Node(next(self._ids), "list", children=[self._call(function, [name("@item")])])
+        children = [
+            items,
+            Node(next(self._ids), "list"),
+            Node(next(self._ids), "constant", literal=b"\x10\x01"),
+            self._call("_+_", [name("@items"), item]),
+            name("@items"),
+        ]
+        return Node(next(self._ids), "comprehension", name="@item", accumulator="@items", children=children)
 
     def _copy_plain(self, node: Node, source: CheckedExpression, result: CheckedExpression) -> Node:
         number = next(self._ids)

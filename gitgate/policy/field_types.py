@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gitgate.policy.cel_names import escape_name
@@ -27,6 +27,9 @@ _PLAIN = frozenset({*_PRIMITIVES.values(), *_WELL_KNOWN.values()})
 _NUMBERS = frozenset({"int", "uint", "double"})
 _EQUAL = ("_==_", "_!=_")
 _ORDERED = ("_<_", "_<=_", "_>_", "_>=_")
+_LISTS = ("_+_", "@in", *_EQUAL)
+LIST_OF = "list of "
+"""What a conversion of a list's items starts with."""
 _LOGIC = ("_&&_", "_||_", "!_")
 _REFERENCE_START = "#/$defs/"
 
@@ -111,7 +114,7 @@ class Reading:
     Attributes:
         shape: Of its value.
         problems: What does not fit: message and node.
-        conversions: Nodes that give text for a `timestamp`, `duration` or `bytes`.
+        conversions: Nodes that give text for a `timestamp`, `duration` or `bytes`, or a `list of` such text.
     """
 
     shape: Shape = DYN
@@ -160,7 +163,7 @@ class _Walker:
             return self._comprehension(node, scope)
         parts = [self.read(child, scope) for child in node.children]
         if node.kind == "list":
-            return Shape("list", _common(parts))
+            return Shape("list", _common([replace(part, text=False) for part in parts]))
         return self._checked_shape(node)
 
     def _select(self, node: Node, scope: Mapping[str, Shape]) -> Shape:
@@ -184,6 +187,8 @@ class _Walker:
         return shape_of(target.fields[name], target.types)
 
     def _call(self, node: Node, parts: list[Shape]) -> Shape:
+        if node.name in _LISTS or node.name.startswith("sets."):
+            parts = [self._converted(child, part) for child, part in zip(node.children, parts, strict=False)]
         first = parts[0] if parts else DYN
         handler = _CALLS.get(node.name)
         if handler is not None:
@@ -199,6 +204,13 @@ class _Walker:
         if node.name in {"value", "orValue", "or"} and first.kind == "optional":
             return first if node.name == "or" else first.inner or DYN
         return self._checked_shape(node)
+
+    def _converted(self, node: Node, shape: Shape) -> Shape:
+        """A list of times or bytes that is compared as a whole: the engine would compare text with them."""
+        if shape.kind != "list" or shape.inner is None or not shape.inner.text:
+            return shape
+        self.reading.conversions[node.id] = f"{LIST_OF}{shape.inner.kind}"
+        return replace(shape, inner=replace(shape.inner, text=False))
 
     def _compare(self, node: Node, parts: list[Shape]) -> None:
         kinds = [part.kind for part in parts]
