@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from gitgate.finding import Finding, Severity
+from gitgate.finding import Severity
 from gitgate.report import CheckResult, Report
 from gitgate.reporters.base import PLAIN, Style
+from gitgate.reporters.clusters import Told, gathered
 from gitgate.reporters.encode import clipped, command_data, command_property, log_safe, printable
 from gitgate.reporters.order import in_report_order, path_of
 from gitgate.reporters.summary import counted, is_new, outcome, remedy_of, subject_of, unfinished, why_undetermined
@@ -36,10 +37,11 @@ def _lines(report: Report) -> Iterator[str]:
         given[Severity.ERROR] += 1
         if given[Severity.ERROR] <= CAP:
             yield _undetermined(result)
-    for finding in in_report_order(finding for finding in report.findings if is_new(finding)):
+    for told in gathered(in_report_order(finding for finding in report.findings if is_new(finding))):
+        finding = told.finding
         given[finding.severity] += 1
         if given[finding.severity] <= CAP:
-            yield _annotation(finding, remedy_of(finding, report))
+            yield _annotation(told, remedy_of(finding, report))
         else:
             left_out += 1
     reason = why_undetermined(report)
@@ -55,8 +57,9 @@ def _undetermined(result: CheckResult) -> str:
     return f"::error title={command_property(f'gitgate: {result.check} check undetermined')}::{command_data(message)}"
 
 
-def _annotation(finding: Finding, remedy: str) -> str:
+def _annotation(told: Told, remedy: str) -> str:
     """`::error file=…,line=…,col=…,title=…::message`; without a file it is shown in the run only."""
+    finding = told.finding
     properties: dict[str, str] = {}
     path = path_of(finding)
     if path is not None:
@@ -67,9 +70,13 @@ def _annotation(finding: Finding, remedy: str) -> str:
         properties["col"] = str(position.column)
     properties["title"] = finding.rule
     encoded = ",".join(f"{name}={command_property(value)}" for name, value in properties.items())
-    return f"::{_COMMANDS[finding.severity]} {encoded}::{command_data(_message(finding, remedy))}"
+    return f"::{_COMMANDS[finding.severity]} {encoded}::{command_data(_message(told, remedy))}"
 
 
-def _message(finding: Finding, remedy: str) -> str:
-    lines = (finding.message, " ".join(subject_of(finding)), f"fix: {remedy}" if remedy else "")
+def _message(told: Told, remedy: str) -> str:
+    lines = (
+        told.finding.message,
+        " ".join(subject_of(told.finding, told.clusters)),
+        f"fix: {remedy}" if remedy else "",
+    )
     return "\n".join(printable(clipped(line, _MESSAGE_LIMIT)) for line in lines if line)

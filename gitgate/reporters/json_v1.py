@@ -13,6 +13,7 @@ from gitgate.finding import Finding, Suppression
 from gitgate.location import Location, format_field_path
 from gitgate.report import CheckResult, Report
 from gitgate.reporters.base import PLAIN, Style
+from gitgate.reporters.clusters import cluster_of, owner_of
 from gitgate.reporters.encode import is_unicode, json_document, percent_encoded
 from gitgate.reporters.order import in_report_order
 from gitgate.reporters.summary import remedy_of, rule_page, tally
@@ -104,6 +105,8 @@ def _finding(finding: Finding, report: Report) -> dict[str, Any]:
         "blocking": finding.blocking,
         "message": finding.message,
         "resource": _resource(finding.resource) if finding.resource is not None else None,
+        "cluster": cluster_of(finding) or None,
+        "owner": owner_of(finding) or None,
         "field": format_field_path(finding.field),
         "fieldSegments": list(finding.field),
         "location": _location(finding.location) if finding.location is not None else None,

@@ -13,6 +13,7 @@ from itertools import groupby
 from gitgate.finding import Finding, Severity, State
 from gitgate.report import Report, Verdict
 from gitgate.reporters.base import PLAIN, Style
+from gitgate.reporters.clusters import Told, clusters_of, gathered, named, sections
 from gitgate.reporters.encode import html_code, html_prose, percent_encoded
 from gitgate.reporters.order import in_report_order, path_of
 from gitgate.reporters.summary import (
@@ -102,7 +103,7 @@ def _blocks(report: Report) -> Iterator[_Block]:
         ("existing, also in the base", [f for f in findings if f.state is State.EXISTING and f.suppression is None]),
     ):
         summary = f"<details><summary>{len(chosen)} {title}</summary>\n<ul>\n"
-        yield summary, tuple(_short_item(finding) for finding in chosen), "</ul>\n</details>\n"
+        yield summary, tuple(_short_item(one) for one in gathered(chosen)), "</ul>\n</details>\n"
     yield from _unjudged(report)
     yield "<ul>\n", tuple(f"<li>{html_prose(note)}</li>\n" for note in report.notes[:_NOTES_SHOWN]), "</ul>\n"
 
@@ -116,33 +117,45 @@ def _unfinished_items(report: Report) -> Iterator[str]:
 
 def _table(errors: list[Finding]) -> Iterator[_Block]:
     """The first new errors; all of them are in the details."""
-    rows = tuple(
-        f"<tr><td>{html_code(place_of(f)) if place_of(f) else ''}</td><td>{_rule_link(f.rule)}</td>"
-        f"<td>{html_code(str(f.resource)) if f.resource is not None else ''}</td>"
-        f"<td>{html_prose(f.message, 300)}</td></tr>\n"
-        for f in errors[:TABLE_ROWS]
-    )
-    heading = "<tr><th>where</th><th>rule</th><th>object</th><th>what</th></tr>\n"
-    more = len(errors) - len(rows)
+    several = len(clusters_of(errors)) > 1
+    told = [one for _, section in sections(gathered(errors)) for one in section]
+    rows = tuple(_row(one, several=several) for one in told[:TABLE_ROWS])
+    cluster = "<th>cluster</th>" if several else ""
+    heading = f"<tr>{cluster}<th>where</th><th>rule</th><th>object</th><th>what</th></tr>\n"
+    more = len(told) - len(rows)
     closing = f"</table>\n<p>… and {counted(more, 'more error')} below.</p>\n" if more > 0 else "</table>\n"
     yield f"<table>\n{heading}", rows, closing
 
 
+def _row(told: Told, *, several: bool) -> str:
+    finding = told.finding
+    cells = [html_prose(", ".join(told.clusters))] if several else []
+    cells.append(html_code(place_of(finding)) if place_of(finding) else "")
+    cells.append(_rule_link(finding.rule))
+    cells.append(html_code(str(finding.resource)) if finding.resource is not None else "")
+    cells.append(html_prose(finding.message, 300))
+    return f"<tr><td>{'</td><td>'.join(cells)}</td></tr>\n"
+
+
 def _details_per_file(new: list[Finding], report: Report) -> Iterator[_Block]:
-    """A fold for each file with its new findings, fields, excerpts and fixes."""
-    by_file = sorted(new, key=lambda finding: path_of(finding) or "")  # Stable: the report order stays inside a file.
-    for path, group in groupby(by_file, key=lambda finding: path_of(finding) or ""):
-        members = list(group)
-        name = html_code(path) if path else "no file"
-        opened = " open" if len(new) <= OPEN_UP_TO else ""
-        opening = f"<details{opened}><summary>{name}: {counted(len(members), 'new finding')}</summary>\n<ul>\n"
-        yield opening, tuple(_item(finding, report) for finding in members), "</ul>\n</details>\n"
+    """A fold for each file, in each of several clusters, with its new findings, fields, excerpts and fixes."""
+    opened = " open" if len(new) <= OPEN_UP_TO else ""
+    for clusters, section in sections(gathered(new)):
+        where = f"{html_prose(named(clusters))}, " if clusters else ""
+        # Stable: the report order stays inside a file.
+        by_file = sorted(section, key=lambda one: path_of(one.finding) or "")
+        for path, group in groupby(by_file, key=lambda one: path_of(one.finding) or ""):
+            members = list(group)
+            name = f"{where}{html_code(path) if path else 'no file'}"
+            opening = f"<details{opened}><summary>{name}: {counted(len(members), 'new finding')}</summary>\n<ul>\n"
+            rows = tuple(_item(one.finding, () if clusters else one.clusters, report) for one in members)
+            yield opening, rows, "</ul>\n</details>\n"
 
 
-def _item(finding: Finding, report: Report) -> str:
+def _item(finding: Finding, clusters: tuple[str, ...], report: Report) -> str:
     lines = [
         f"<b>{_SEVERITY_WORDS[finding.severity]}</b> {_rule_link(finding.rule)} {html_prose(finding.message)}",
-        " ".join(html_code(text) for text in (place_of(finding), *subject_of(finding)) if text),
+        " ".join(html_code(text) for text in (place_of(finding), *subject_of(finding, clusters)) if text),
     ]
     text = "<br>".join(line for line in lines if line)
     remedy = remedy_of(finding, report)
@@ -153,10 +166,12 @@ def _item(finding: Finding, report: Report) -> str:
     return f"<li>{text}{'<br>' if fix else ''}{fix}</li>\n"
 
 
-def _short_item(finding: Finding) -> str:
+def _short_item(told: Told) -> str:
+    finding = told.finding
+    where = f" ({html_prose(named(told.clusters))})" if told.clusters else ""
     place = html_code(place_of(finding)) if place_of(finding) else ""
     reason = f" ({html_prose(finding.suppression.justification)})" if finding.suppression is not None else ""
-    return f"<li>{place} {_rule_link(finding.rule)} {html_prose(finding.message, 300)}{reason}</li>\n"
+    return f"<li>{place} {_rule_link(finding.rule)} {html_prose(finding.message, 300)}{where}{reason}</li>\n"
 
 
 def _rule_link(rule: str) -> str:

@@ -8,7 +8,7 @@ from gitgate.finding import Finding, Severity, State
 from gitgate.location import format_field_path
 
 _STATES = {State.NEW: 0, State.EXISTING: 1, State.FIXED: 2}
-_SEVERITIES = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
+SEVERITIES = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 _Key = tuple[int, bool, int, str, int, int, str, tuple[str, ...], str, str, str]
 
@@ -26,7 +26,7 @@ def _key(finding: Finding) -> _Key:
     return (
         _STATES[finding.state],
         finding.suppression is not None,
-        _SEVERITIES[finding.severity],
+        SEVERITIES[finding.severity],
         path_of(finding) or "",
         position.line if position is not None else 0,
         position.column if position is not None else 0,

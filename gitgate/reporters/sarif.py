@@ -15,6 +15,7 @@ from gitgate.finding import Finding, Rule, Severity, State
 from gitgate.location import Location, format_field_path
 from gitgate.report import CheckResult, Report, Verdict
 from gitgate.reporters.base import PLAIN, Style
+from gitgate.reporters.clusters import cluster_of, owner_of
 from gitgate.reporters.encode import json_document, percent_encoded, printable, sarif_message
 from gitgate.reporters.order import in_report_order, path_of
 from gitgate.reporters.rule_page import help_text, render_rule
@@ -130,8 +131,14 @@ def _result(finding: Finding, report: Report, indices: Mapping[str, int]) -> dic
     }
     if report.change.base is not None:  # [3.27.24] Only a run that was compared with another has one.
         result["baselineState"] = "new" if finding.state is State.NEW else "unchanged"
-    if finding.versions:
-        result["properties"] = {"kubernetesVersions": list(finding.versions)}
+    properties = {
+        "kubernetesVersions": list(finding.versions),
+        "cluster": printable(cluster_of(finding)),
+        "owner": printable(owner_of(finding)),
+    }
+    known = {name: value for name, value in properties.items() if value}
+    if known:
+        result["properties"] = known
     return result
 
 

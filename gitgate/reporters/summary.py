@@ -10,6 +10,7 @@ from gitgate.change import Change
 from gitgate.finding import Finding, Severity, State
 from gitgate.location import format_field_path
 from gitgate.report import CheckResult, CheckStatus, Report, Verdict
+from gitgate.reporters.clusters import named
 from gitgate.reporters.order import path_of
 
 RULE_PAGES = "https://github.com/gitgate/gitgate/blob/main/docs/rules/"
@@ -190,14 +191,14 @@ def unjudged_sentence(numbers: Tally) -> str:
     return f"no schema judged {total}: {', '.join(shown)}"
 
 
-def subject_of(finding: Finding) -> tuple[str, ...]:
-    """The object, the field in it, and its cluster; the field is left out where the message names it anyway."""
+def subject_of(finding: Finding, clusters: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The object, the field in it, and clusters; the field is left out where the message names it anyway."""
     parts = [str(finding.resource)] if finding.resource is not None else []
     field = format_field_path(finding.field)
     if field and field not in finding.message:
         parts.append(field)
-    if finding.origin is not None and finding.origin.cluster:
-        parts.append(f"cluster {finding.origin.cluster}")
+    if clusters:
+        parts.append(named(clusters))
     return tuple(parts)
 
 

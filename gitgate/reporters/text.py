@@ -12,6 +12,7 @@ from gitgate.finding import Finding, Severity, State
 from gitgate.location import Precision
 from gitgate.report import Report, Verdict
 from gitgate.reporters.base import MINIMUM_WIDTH, PLAIN, Style
+from gitgate.reporters.clusters import gathered, named, sections
 from gitgate.reporters.encode import cells, clipped, log_safe
 from gitgate.reporters.layout import Line, Span, span, width_of, wrapped, write_colored, write_plain
 from gitgate.reporters.order import in_report_order, path_of
@@ -72,21 +73,30 @@ def _lines(report: Report, width: int, *, verbose: bool) -> Iterator[Line]:
 
 
 def _new(report: Report, findings: list[Finding], width: int) -> Iterator[Line]:
-    """The findings of the change, a block each; a rule that fires very often is folded after its first ones."""
+    """The findings of the change, a block each, by cluster where there are several.
+
+    A rule that fires very often is folded after its first ones.
+    """
     shown: Counter[str] = Counter()
     told: set[tuple[str, str]] = set()
     folded: defaultdict[str, list[Finding]] = defaultdict(list)
-    for finding in findings:
-        shown[finding.rule] += 1
-        if shown[finding.rule] > FOLD_AFTER:
-            folded[finding.rule].append(finding)
-            continue
-        remedy = remedy_of(finding, report)
-        # What to do in general is said once for a rule; what to do just here is said every time.
-        repeated = finding.fix is None and (finding.rule, remedy) in told
-        told.add((finding.rule, remedy))
-        yield from _block(finding, "" if repeated else remedy, width)
-        yield _BLANK
+    for clusters, section in sections(gathered(findings)):
+        if clusters:
+            heading = f"{named(clusters)}: {counted(len(section), 'new finding')}"
+            yield from wrapped(heading, width, first=(), indent=2, style="bold")
+            yield _BLANK
+        for one in section:
+            finding = one.finding
+            shown[finding.rule] += 1
+            if shown[finding.rule] > FOLD_AFTER:
+                folded[finding.rule].append(finding)
+                continue
+            remedy = remedy_of(finding, report)
+            # What to do in general is said once for a rule; what to do just here is said every time.
+            repeated = finding.fix is None and (finding.rule, remedy) in told
+            told.add((finding.rule, remedy))
+            yield from _block(finding, () if clusters else one.clusters, "" if repeated else remedy, width)
+            yield _BLANK
     for rule, rest in sorted(folded.items()):
         files = {path for path in map(path_of, rest) if path is not None}
         where = f" in {counted(len(files), 'file')}" if files else ""
@@ -95,9 +105,9 @@ def _new(report: Report, findings: list[Finding], width: int) -> Iterator[Line]:
         yield _BLANK
 
 
-def _block(finding: Finding, remedy: str, width: int) -> Iterator[Line]:
+def _block(finding: Finding, clusters: tuple[str, ...], remedy: str, width: int) -> Iterator[Line]:
     yield from _headline(finding, width)
-    yield from _subject(finding, width)
+    yield from _subject(finding, clusters, width)
     yield from _excerpt(finding, width)
     if remedy:
         first = (Span("  "), Span("fix: ", "green"))
@@ -121,12 +131,12 @@ def _headline(finding: Finding, width: int) -> Iterator[Line]:
     yield from wrapped(message, width, first=(Span("  "),), indent=2)
 
 
-def _subject(finding: Finding, width: int) -> Iterator[Line]:
+def _subject(finding: Finding, clusters: tuple[str, ...], width: int) -> Iterator[Line]:
     """The object, the field in it, and the Kubernetes versions in which it holds.
 
     None of them is broken; what does not fit goes on a line of its own. Only an absurdly long one is cut.
     """
-    parts = list(subject_of(finding))
+    parts = list(subject_of(finding, clusters))
     if finding.versions:
         parts.append(f"(Kubernetes {', '.join(finding.versions)})")
     line = ""
@@ -170,9 +180,11 @@ def _others(findings: tuple[Finding, ...], width: int) -> Iterator[Line]:
         if not listed:
             continue
         yield (Span(title, "bold"),)
-        for finding in listed:
+        for one in gathered(listed):
+            finding = one.finding
             head = " ".join(part for part in (place_of(finding), finding.severity.value, finding.rule) if part)
             reason = f" ({finding.suppression.justification})" if finding.suppression is not None else ""
-            text = f"{clipped(finding.message, _MESSAGE_LIMIT)}{reason}"
+            where = f" ({named(one.clusters)})" if one.clusters else ""
+            text = f"{clipped(finding.message, _MESSAGE_LIMIT)}{where}{reason}"
             yield from wrapped(text, width, first=(Span("  "), span(head, "dim"), Span(" ")), indent=4)
         yield _BLANK

@@ -177,6 +177,36 @@ UNDETERMINED = Report(
     gitgate_version="0.1.0",
 )
 
+
+def _applied(finding: Finding, cluster: str) -> Finding:
+    """The finding in an object that an owner applies in a cluster."""
+    path = finding.location.path if finding.location is not None else ""
+    return replace(finding, origin=Origin(path, owner="Kustomization flux-system/apps", cluster=cluster))
+
+
+CLUSTERS = Report(
+    verdict=Verdict.REJECTED,
+    change=CHANGE,
+    results=(
+        CheckResult(
+            check="schema",
+            findings=(
+                _applied(TYPO, "staging"),
+                _applied(TYPO, "production"),
+                _applied(PORT, "staging"),
+                _applied(REMOVED, "production"),
+                _applied(EXISTING, "staging"),
+                _applied(EXISTING, "production"),
+            ),
+            judged={"objects": 37},
+        ),
+    ),
+    rules=RULES,
+    files={"judged": 11, "consumed": 4},
+    kubernetes_versions=("1.36", "1.37"),
+    gitgate_version="0.1.0",
+)
+
 ATTACKS: tuple[str, ...] = (
     "::error::forged",
     "  ::stop-commands::pwned",
@@ -208,6 +238,7 @@ def hostile_report(texts: tuple[str, ...] = ATTACKS, verdict: Verdict = Verdict.
                 resource=ResourceId(text, text, text, text, text),
                 field=("spec", text, 0, text),
                 location=Location(text, Position(3, 5), excerpt=text),
+                origin=Origin(text, owner=text, cluster=text),
                 fix=text,
                 versions=(text,),
             ),
@@ -253,5 +284,6 @@ SAMPLES: Mapping[str, Report] = {
     "accepted": ACCEPTED,
     "rejected": REJECTED,
     "undetermined": UNDETERMINED,
+    "clusters": CLUSTERS,
     "hostile": hostile_report(),
 }
