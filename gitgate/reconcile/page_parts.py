@@ -39,6 +39,7 @@ pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:.4rem 0 .2rem}
 [hidden]{display:none!important}
 .create{--c:var(--create)}.update{--c:var(--update)}.replace{--c:var(--replace)}.prune{--c:var(--prune)}
 .blocked{--c:var(--blocked)}.unknown{--c:var(--unknown)}.orphan{--c:var(--orphan)}.unchanged{--c:var(--unchanged)}
+.legend i.blocked,.map>.blocked{border-radius:50%}
 .legend i,.map>*{background:var(--c)}details,div[data-name]{border-left-color:var(--c)}
 @media(prefers-color-scheme:dark){:root{--blocked:#ff4d5e;--prune:#e5735b;--create:#3fb950;--update:#d29922;
 --replace:#a371f7;--unknown:#39a5c9}body{background:#14171c;color:#dfe3e8}}
