@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.control_plane import server_versions
 from tests.support.repository import RepositoryBuilder
 
 _LEAKS = ("GIT_", "GITHUB_", "ACTIONS_", "RUNNER_", "PRE_COMMIT", "INPUT_", "GITGATE_")
@@ -31,6 +32,22 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(_LEAKS) or name in _LEAKING:
             monkeypatch.delenv(name)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in the last lines how many tests a real API server took part in."""
+    counts = {
+        outcome: sum("server" in report.keywords for report in terminalreporter.getreports(outcome))
+        for outcome in ("passed", "failed", "skipped")
+    }
+    if not any(counts.values()):
+        return
+    if counts["skipped"] and not counts["passed"] and not counts["failed"]:
+        said = f"{counts['skipped']} skipped, as there are no etcd and kube-apiserver (make control-plane builds them)"
+    else:
+        minors = ", ".join(server_versions())
+        said = f"{counts['passed'] + counts['failed']} ran, {counts['failed']} failed, with Kubernetes {minors}"
+    terminalreporter.write_line(f"server tests: {said}")
 
 
 @pytest.fixture

@@ -70,14 +70,22 @@ def find_binaries(minor: str | None = None) -> Binaries:
         if minor is None or version[:2] == _numbers(minor):
             return _inspect(directory / "etcd", directory / "kube-apiserver")
     if cached:
-        there = ", ".join(f"{version[0]}.{version[1]}" for version, _ in cached)
-        raise ToolError(f"there is no API server of Kubernetes {minor} in {cache_directory()}; there is {there}")
+        there = ", ".join(cached_versions())
+        raise ToolError(
+            f"there is no API server of Kubernetes {minor}; there is {there}",
+            remedy=f"Set {ASSETS} to a directory that has one, as `setup-envtest use -p path {minor}` prints it.",
+        )
     etcd, apiserver = (Path(process.find_program(name, remedy=_REMEDY)) for name in PROGRAMS)
     return _demand(_inspect(etcd, apiserver), minor)
 
 
 def _numbers(minor: str) -> tuple[int, ...]:
     return tuple(int(part) for part in minor.split("."))
+
+
+def cached_versions() -> list[str]:
+    """Minor versions in the cache, the newest first."""
+    return [f"{version[0]}.{version[1]}" for version, _ in _cached()]
 
 
 def _cached() -> list[tuple[tuple[int, ...], Path]]:

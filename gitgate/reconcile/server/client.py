@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import httpx
 
 THREADS = 8
-_SECONDS = 60.0
+_SECONDS = 20.0
+"""Longer than any request of a server that works; also how long it is waited for one whose store is gone."""
 _RETRIES = 8
 _LONGEST_WAIT = 30.0
 

@@ -83,13 +83,16 @@ class ControlPlane:
 
     def explain(self, error: GitgateError) -> GitgateError:
         """What became of a request that had no answer: the program that ended, and its last words."""
-        try:
-            codes = self.servers.poll()
-        except ToolError:
-            return error
-        for name, code in zip(("etcd", "kube-apiserver"), codes, strict=False):
-            if code is not None:
-                return ToolError(f"{name} ended while it was needed: {self._last_words(name) or f'exit code {code}'}")
+        for _ in range(10):  # the connection is gone a little before the program is
+            try:
+                codes = self.servers.poll()
+            except ToolError:
+                return error
+            for name, code in zip(("etcd", "kube-apiserver"), codes, strict=False):
+                if code is not None:
+                    why = f"killed by signal {-code}" if code < 0 else self._last_words(name) or f"exit code {code}"
+                    return ToolError(f"{name} ended while it was needed: {why}")
+            time.sleep(_POLL)
         return error
 
     def _start(self, etcd_port: int, port: int) -> None:
