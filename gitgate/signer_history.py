@@ -117,7 +117,7 @@ def suggest_signers(repository: Repository, revision: str, limit: int) -> Iterat
         committers = ", ".join(json.dumps(f"{name} <{email}>") for (name, email), _ in key.committers.most_common(3))
         about = f"type: {key.format}, {_kind(key)}: {json.dumps(key.name)}"
         if key.platform:
-            yield "# The next one seems to be a hosting platform's, which signs for whoever is logged in, so it is nobody's:"
+            yield "# The next one seems to be a hosting platform's, which signs for whoever is logged in, so"
             yield "# declare it under platformKeys, where it counts only for merges that add nothing, or not at all."
         yield f"- {{{about}, commits: {key.commits}, committers: [{committers}]}}"
 
