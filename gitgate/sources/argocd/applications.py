@@ -19,7 +19,7 @@ from gitgate.sources.argocd.helm import NotHereError, ValuesFiles, helm_step
 from gitgate.sources.argocd.kustomize import Step, kustomize_step
 from gitgate.sources.argocd.placing import IN_CLUSTER, placed, scopes_of
 from gitgate.sources.argocd.projects import cluster_secrets, project_of, refusals, secret_value
-from gitgate.sources.argocd.repository import GROUP, is_ours, is_pinned, sources_of
+from gitgate.sources.argocd.repository import GROUP, is_ours, is_pinned, shown_url, sources_of
 from gitgate.sources.argocd.source import Part, Source, SourceError, destination
 from gitgate.sources.owners import Entry, Outcome, Owner, Work, Workshop, mapping, text
 from gitgate.sources.tree_files import PathKind
@@ -83,7 +83,9 @@ def _cluster_problems(owner: Owner, workshop: Workshop) -> Iterator[Problem]:
             continue
         known = {secret_value(secret, key).rstrip("/") for secret in cluster_secrets(workshop.world(owner))}
         if named not in known:
-            message = f"{owner.name} applies to the cluster {named}, which no Secret in the repository registers"
+            message = (
+                f"{owner.name} applies to the cluster {shown_url(named)}, which no Secret in the repository registers"
+            )
             path: FieldPath = ("spec", "destination", key)
             yield workshop.problem(owner, "agent-unproved-reference", message, path, detail=named)
 
@@ -229,8 +231,5 @@ def _step(source: Source) -> Step:
 
 
 def _shown(source: Mapping[str, Any]) -> str:
-    url = text(source.get("repoURL")) or "nowhere"
-    scheme, separator, rest = url.partition("://")
-    shown = f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else url
     chart = f", chart {text(source.get('chart'))}" if source.get("chart") else ""
-    return f"{shown if shown.isprintable() else repr(shown)}{chart}"
+    return f"{shown_url(text(source.get('repoURL'))) or 'nowhere'}{chart}"

@@ -14,7 +14,7 @@ from gitgate.location import FieldPath
 from gitgate.proposal import Coverage
 from gitgate.sources.argocd.globs import is_glob, matches_tree
 from gitgate.sources.argocd.kustomize import Step
-from gitgate.sources.argocd.repository import is_ours, is_pinned
+from gitgate.sources.argocd.repository import is_ours, is_pinned, shown_url
 from gitgate.sources.argocd.source import Part, Source, SourceError, destination
 from gitgate.sources.helm_request import HelmOutcome, HelmParameter, HelmRendering, HelmRequest
 from gitgate.sources.owners import items, mapping, text
@@ -83,9 +83,11 @@ class ValuesFiles:
         reference = source.references.get(name[1:]) if name.startswith("$") else None
         if reference is not None:
             if not is_ours(reference, source.owner, source.workshop) or is_pinned(reference.get("targetRevision")):
-                raise NotHereError(at, f"{shown!r} is a file of {text(reference.get('repoURL')) or 'another source'}")
+                raise NotHereError(
+                    at, f"{shown!r} is a file of {shown_url(text(reference.get('repoURL'))) or 'another source'}"
+                )
             place, path = "", f"/{source.expand(rest)}"
-        elif name.startswith("$") and slash and len(source.owner.spec.get("sources") or ()) > 1:
+        elif name.startswith("$") and slash and len(items(source.owner.spec.get("sources"))) > 1:
             message = f"{shown!r} begins with a name that no source has as its `ref`"
             raise SourceError("agent-dangling-reference", at, message)
         else:

@@ -54,7 +54,9 @@ def edited(base: Mapping[str, Any], source: Source) -> Mapping[str, Any]:
         if text(spec.get(name)):
             value[name] = spec[name]
     if items(spec.get("images")):
-        value["images"] = _images(items(value.get("images")), source, items(spec["images"]))
+        value["images"] = with_images(
+            items(value.get("images")), [source.expand(text(one)) for one in items(spec["images"])]
+        )
     if items(spec.get("replicas")):
         value["replicas"] = _replicas(items(value.get("replicas")), items(spec["replicas"]))
     if mapping(spec.get("commonLabels")):
@@ -82,23 +84,21 @@ def parse_image(written: str) -> dict[str, str]:
     parts = written.split("=")
     name, new = (parts[0], parts[1]) if len(parts) == 2 else ("", written)
     pieces = new.split("@")
-    tagged = _TAG.fullmatch(new)
+    tagged = _TAG.fullmatch(pieces[0])
+    image = {"newTag": tagged[2]} if tagged else {}
     if len(pieces) > 1:
-        place, image = pieces[0], {"digest": pieces[1]}
-    elif tagged:
-        place, image = tagged[1], {"newTag": tagged[2]}
-    elif new and name:
-        place, image = new, {}
-    else:
+        image["digest"] = pieces[1]
+    place = tagged[1] if tagged else pieces[0]
+    if not place or not (image or name):
         raise SourceError("agent-invalid", ("kustomize", "images"), f"{written!r} is no image for kustomize")
     return {"name": name, "newName": place, **image} if name else {"name": place, **image}
 
 
-def _images(present: list[Any], source: Source, wanted: list[Any]) -> list[Any]:
+def with_images(present: list[Any], wanted: list[str]) -> list[Any]:
     """Images by name: those of the Application stand for those of the kustomization, `*` keeps what is there."""
     found: dict[str, dict[str, Any]] = {}
     for written in wanted:
-        image = parse_image(source.expand(text(written)))
+        image = parse_image(written)
         found[image["name"]] = dict(image)
     for image in present:
         name = text(mapping(image).get("name"))

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from gitgate.resource import Resource, ResourceId
+from gitgate.sources.argocd.repository import shown_url
 from gitgate.sources.argocd.source import destination
 from gitgate.sources.flux.releases import _NOT_NAMESPACED as NOT_NAMESPACED
 from gitgate.sources.owners import Owner, World, items, mapping, text
@@ -29,7 +30,7 @@ def cluster_of(owner: Owner) -> str:
     name, server = text(value.get("name")), text(value.get("server")).rstrip("/")
     if name in ("", IN_CLUSTER[0]) and server in ("", IN_CLUSTER[1]):
         return owner.cluster.name
-    return name or server
+    return name or shown_url(server)
 
 
 def scopes_of(resources: Iterable[Resource], world: World) -> Scopes:

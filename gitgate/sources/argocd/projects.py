@@ -12,7 +12,7 @@ from gitgate.proposal import Problem
 from gitgate.resource import Resource
 from gitgate.sources.argocd.globs import matches_anywhere, matches_segments, matches_url
 from gitgate.sources.argocd.placing import IN_CLUSTER, Scopes, is_namespaced
-from gitgate.sources.argocd.repository import GROUP, sources_of
+from gitgate.sources.argocd.repository import GROUP, shown_url, sources_of
 from gitgate.sources.argocd.source import destination
 from gitgate.sources.owners import Owner, Workshop, World, items, mapping, text
 
@@ -61,12 +61,16 @@ def refusals(owner: Owner, workshop: Workshop, resources: Iterable[Resource], sc
     for field, source in sources_of(owner.spec):
         url = text(source.get("repoURL"))
         if url and not is_source_permitted(spec, url):
-            message = f"{owner.name}: its project {name} does not permit the repository {url}: Argo CD refuses it"
-            yield workshop.problem(owner, "agent-refused", message, (*field, "repoURL"), detail=f"{name} {url}")
+            message = (
+                f"{owner.name}: its project {name} does not permit the repository {shown_url(url)}: Argo CD refuses it"
+            )
+            yield workshop.problem(
+                owner, "agent-refused", message, (*field, "repoURL"), detail=f"{name} {shown_url(url)}"
+            )
     server, cluster = whereabouts(owner, world)
     namespace = text(destination(owner).get("namespace"))
     if is_destination_permitted(spec, server, cluster, namespace) is False:
-        told = f"{namespace or 'no namespace'} of {cluster or server}"
+        told = f"{namespace or 'no namespace'} of {cluster or shown_url(server)}"
         message = f"{owner.name}: its project {name} does not permit the destination {told}: Argo CD refuses it"
         yield workshop.problem(owner, "agent-refused", message, ("spec", "destination"), detail=f"{name} {told}")
     refused = [str(one.id) for one in resources if not _is_permitted(spec, one, scopes, server=server, cluster=cluster)]

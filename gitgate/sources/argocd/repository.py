@@ -81,3 +81,11 @@ def is_pinned(revision: Any) -> bool:
     """Does it name a revision other than a branch, so that what is judged here is not what is applied?"""
     shown = text(revision)
     return bool(shown) and shown != "HEAD" and _PINNED.fullmatch(shown) is not None
+
+
+def shown_url(url: str) -> str:
+    """A URL as a message shows it: without user and password, and without characters that a terminal obeys."""
+    scheme, separator, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    shown = f"{scheme}{separator}{place.rpartition('@')[2]}{slash}{path}" if separator else url
+    return shown if shown.isprintable() else repr(shown)

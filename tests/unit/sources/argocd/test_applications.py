@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 import textwrap
+from pathlib import Path
 
 import pytest
+import yaml
 
 from gitgate.proposal import Coverage, Snapshot
 from gitgate.reconcile.plan import Action, make_plan
 from gitgate.resource import Resource
+from gitgate.sources.argocd.kustomize import with_images
 from tests.support.rendering import DEPLOYMENT, render
 
 OURS = "https://example.com/ours.git"
@@ -410,3 +414,35 @@ def test_hooks_are_made_anew_and_neither_updated_nor_pruned() -> None:
 def test_a_base_against_itself_is_an_empty_plan() -> None:
     files = {"app.yaml": application("web", "path: web"), "web/d.yaml": DEPLOYMENT}
     assert make_plan(render(files), render(files), "1.33").changed == ()
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "a=z:9",
+        "c=*:3",
+        "d=*@sha256:abc",
+        "e:5",
+        "f=g",
+        "h@sha256:q",
+        "reg:5000/i=reg:5000/j",
+        "k=l:1@sha256:a",
+        "a:1@sha256:d",
+    ],
+)
+def test_images_are_set_as_kustomize_edit_sets_them(image: str, tmp_path: Path) -> None:
+    present = "resources: []\nimages:\n- {name: a, newName: b, newTag: '1'}\n- {name: c, newTag: '2'}\n- {name: d, newName: x}\n"
+    (tmp_path / "kustomization.yaml").write_text(present)
+    subprocess.run(["kustomize", "edit", "set", "image", image], cwd=tmp_path, check=True)
+    wanted = yaml.safe_load((tmp_path / "kustomization.yaml").read_text())["images"]
+    assert with_images(yaml.safe_load(present)["images"], [image]) == wanted
+
+
+def test_urls_are_shown_without_what_is_secret() -> None:
+    secret = "https://me:password@example.com/theirs"
+    other = application("other", "path: base", "project: shop\n", url=secret)
+    project = PROJECT % ("'https://example.org/*'", "web", "")
+    files = {"a.yaml": application("web", "path: web"), "b.yaml": other, "web/d.yaml": DEPLOYMENT}
+    snapshot = render({**files, "project.yaml": project})
+    assert {"agent-refused", "agent-not-rendered"} <= {problem.code for problem in snapshot.problems}
+    assert not any("password" in problem.message for problem in snapshot.problems)
