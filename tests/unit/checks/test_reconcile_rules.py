@@ -18,7 +18,9 @@ def test_ids_are_unique_and_sorted() -> None:
 
 def test_what_blocks_by_default() -> None:
     blocking = {code for code, rule in RECONCILE_RULES.items() if rule.severity is Severity.ERROR}
-    assert blocking == {"blocked", "dependency-cycle", "implied-deletion", "ownership-move", "stateful-prune"}
+    assert blocking == {
+        "blocked", "dependency-cycle", "implied-deletion", "not-examined", "ownership-move", "stateful-prune",
+    }  # fmt: skip
 
 
 @every_rule
