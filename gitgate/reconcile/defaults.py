@@ -284,6 +284,12 @@ def _claim(claim: Object) -> None:
             spec["dataSourceRef"] = copied(source)
 
 
+def _csi_driver(spec: Object) -> None:
+    # storage/v1/defaults.go: false is the default where a version has the field, so it says nothing.
+    if spec.get("preventPodSchedulingIfMissing") is False:
+        del spec["preventPodSchedulingIfMissing"]
+
+
 def _limit_range_item(item: Object) -> None:
     # SetDefaults_LimitRangeItem: containers only
     if item.get("type") == "Container":
@@ -351,6 +357,7 @@ DEPENDENT: Mapping[str, Callable[[Object], None]] = {
     CORE + "ServiceSpec": _service,
     CORE + "Volume": _volume,
     NETWORKING + "NetworkPolicySpec": _network_policy,
+    STORAGE + "CSIDriverSpec": _csi_driver,
     RBAC + "RoleRef": _role_reference,
     RBAC + "Subject": _subject,
 }

@@ -49,7 +49,7 @@ _UNSERVED: Mapping[str, Mapping[str, str]] = {
     CORE + "VolumeMount": {"bindMountOptions": ""},
     "io.k8s.api.coordination.v1.LeaseSpec": {"preferredHolder": "", "strategy": ""},
     AUTOSCALING + "HPAScalingRules": {"tolerance": "1.35"},
-    STORAGE + "CSIDriverSpec": {"nodeAllocatableUpdatePeriodSeconds": "1.35", "preventPodSchedulingIfMissing": ""},
+    STORAGE + "CSIDriverSpec": {"nodeAllocatableUpdatePeriodSeconds": "1.35"},
 }
 
 

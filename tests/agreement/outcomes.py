@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -98,21 +97,17 @@ def _wait(pair: Pair, server: Server, namespace: str) -> None:
         time.sleep(0.02)
 
 
-def run(pairs: Iterable[Pair], connect: Callable[[], Server], threads: int = 6) -> dict[str, Outcome]:
+def run(pairs: Iterable[Pair], server: Server, threads: int = 6) -> dict[str, Outcome]:
     """Apply every pair, several objects at once, those of one object one after the other."""
     groups: dict[str, list[Pair]] = {}
     for pair in pairs:
         groups.setdefault(pair.object, []).append(pair)
-    local = threading.local()
-    admin = connect()
-    admin.apply(definition(), "")
+    server.apply(definition(), "")
     for index in range(len(groups)):
-        admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"agreement-{index}"}}, "")
+        server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"agreement-{index}"}}, "")
 
     def one(job: tuple[int, list[Pair]]) -> dict[str, Outcome]:
-        if not hasattr(local, "server"):
-            local.server = connect()
-        return {pair.key: happened(pair, local.server, f"agreement-{job[0]}") for pair in job[1]}
+        return {pair.key: happened(pair, server, f"agreement-{job[0]}") for pair in job[1]}
 
     found: dict[str, Outcome] = {}
     with ThreadPoolExecutor(threads) as pool:

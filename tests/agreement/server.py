@@ -2,68 +2,27 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-MANAGER = "gitgate-agreement"
+from gitgate.reconcile.server.client import Answer, Client
+
+_FIELDS = {"fieldManager": "gitgate-agreement", "force": "true", "fieldValidation": "Strict"}
 _PATIENCE = 60
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the server says."""
-
-    status: int
-    body: Mapping[str, Any]
-
-    @property
-    def accepted(self) -> bool:
-        """Was it done?"""
-        return self.status < 300
-
-    @property
-    def message(self) -> str:
-        """Why it was not; empty when it was."""
-        return "" if self.accepted else str(self.body.get("message", self.status))
-
-
 class Server:
-    """One connection to an API server on this machine.
+    """One API server that may be written to, shared by threads.
 
     Args:
-        address: `https://127.0.0.1:6443`.
-        token: A bearer token.
+        client: Its client.
     """
 
-    def __init__(self, address: str, token: str) -> None:
-        self._token = token
-        context = ssl.create_default_context()
-        # A throw-away server on loopback signs its own certificate.
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        self._connection = http.client.HTTPSConnection(urlsplit(address).netloc, timeout=60, context=context)
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.request = client.request
         self._resources: dict[str, dict[str, tuple[str, bool]]] = {}
-
-    def request(self, method: str, path: str, body: Any = None, content: str = "application/json") -> Answer:
-        """Ask for one thing."""
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content}
-        text = json.dumps(body).encode() if body is not None else None
-        self._connection.request(method, path, body=text, headers=headers)
-        response = self._connection.getresponse()
-        content_type = response.headers.get("Content-Type", "")
-        raw = response.read()
-        return Answer(response.status, json.loads(raw) if "json" in content_type else {"message": raw.decode()})
-
-    @property
-    def version(self) -> str:
-        """Its minor version: `1.37`."""
-        found = self.request("GET", "/version").body
-        return f"{found['major']}.{str(found['minor']).rstrip('+')}"
 
     def place(self, data: Mapping[str, Any], namespace: str) -> str:
         """The path of an object."""
@@ -80,9 +39,8 @@ class Server:
 
     def apply(self, data: Mapping[str, Any], namespace: str) -> Answer:
         """Server-side apply with force."""
-        query = f"?fieldManager={MANAGER}&force=true&fieldValidation=Strict"
-        path = f"{self.place(data, namespace)}/{data['metadata']['name']}{query}"
-        return self.request("PATCH", path, data, "application/apply-patch+yaml")
+        path = f"{self.place(data, namespace)}/{data['metadata']['name']}"
+        return self.request("PATCH", path, data, query=_FIELDS, content="application/apply-patch+yaml")
 
     def delete(self, data: Mapping[str, Any], namespace: str) -> None:
         """Delete at once, whatever holds the object."""
@@ -101,5 +59,5 @@ class Server:
                 time.sleep(0.05)
             else:
                 patch = {"metadata": {"finalizers": None}}
-                self.request("PATCH", path, patch, "application/merge-patch+json")
+                self.request("PATCH", path, patch, content="application/merge-patch+json")
         raise RuntimeError(f"{path} does not go")
