@@ -169,28 +169,9 @@ def parse_settings(data: bytes, name: str, rule_ids: Iterable[str]) -> Settings:
         if rule not in known:
             raise error_at(name, document, ("rules", rule), f"there is no rule {rule!r}{did_you_mean(rule, known)}")
     _demand_shipped_versions(name, document)
-    for index, pattern in enumerate(value.get("exclude", ())):
-        try:
-            compile_glob(pattern)
-        except ValueError as error:
-            raise error_at(name, document, ("exclude", index), str(error)) from error
-    for kind in ("sources", "clusters"):
-        for index, entry in enumerate(value.get(kind, ())):
-            path = entry["path"]
-            if any(part in {"", "..", "."} for part in path.rstrip("/").split("/")) and path != ".":
-                message = f"{path!r} must be a path inside the repository, without '..' or empty parts"
-                raise error_at(name, document, (kind, index, "path"), message)
-    names = [cluster["name"] for cluster in value.get("clusters", ())]
-    for index, cluster in enumerate(names):
-        if cluster in names[:index]:
-            raise error_at(name, document, ("clusters", index, "name"), f"there are two clusters called {cluster!r}")
-    for index, chosen in enumerate(value.get("policy", {}).get("sets", ())):
-        try:
-            bundled.policy_set(chosen)
-        except FileNotFoundError:
-            shipped = [path.stem for path in bundled.policy_files()]
-            message = f"there is no set of policies {chosen!r}{did_you_mean(chosen, shipped)}"
-            raise error_at(name, document, ("policy", "sets", index), message) from None
+    _demand_globs(name, document)
+    _demand_places(name, document)
+    _demand_shipped_policies(name, document)
     return _settings(value, known)
 
 
@@ -200,6 +181,38 @@ def _demand_shipped_versions(name: str, document: YamlDocument) -> None:
         if ".".join(version.removeprefix("v").split(".")[:2]) not in shipped:
             message = f"gitgate has no schemas of Kubernetes {version}; there are {', '.join(shipped)}"
             raise error_at(name, document, ("kubernetesVersions", index), message)
+
+
+def _demand_globs(name: str, document: YamlDocument) -> None:
+    for index, pattern in enumerate(document.value.get("exclude", ())):
+        try:
+            compile_glob(pattern)
+        except ValueError as error:
+            raise error_at(name, document, ("exclude", index), str(error)) from error
+
+
+def _demand_places(name: str, document: YamlDocument) -> None:
+    """Sources and clusters inside the repository, and no two clusters of one name."""
+    for kind in ("sources", "clusters"):
+        for index, entry in enumerate(document.value.get(kind, ())):
+            path = entry["path"]
+            if any(part in {"", "..", "."} for part in path.rstrip("/").split("/")) and path != ".":
+                message = f"{path!r} must be a path inside the repository, without '..' or empty parts"
+                raise error_at(name, document, (kind, index, "path"), message)
+    names = [cluster["name"] for cluster in document.value.get("clusters", ())]
+    for index, cluster in enumerate(names):
+        if cluster in names[:index]:
+            raise error_at(name, document, ("clusters", index, "name"), f"there are two clusters called {cluster!r}")
+
+
+def _demand_shipped_policies(name: str, document: YamlDocument) -> None:
+    for index, chosen in enumerate(document.value.get("policy", {}).get("sets", ())):
+        try:
+            bundled.policy_set(chosen)
+        except FileNotFoundError:
+            shipped = [path.stem for path in bundled.policy_files()]
+            message = f"there is no set of policies {chosen!r}{did_you_mean(chosen, shipped)}"
+            raise error_at(name, document, ("policy", "sets", index), message) from None
 
 
 def _settings(value: Mapping[str, Any], known_rules: frozenset[str]) -> Settings:
