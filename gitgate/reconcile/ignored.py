@@ -22,6 +22,8 @@ EVERY = "[]"
 """The step of a pattern that stands for every item of a list."""
 
 _TEXT_LIMIT = 80
+_MOST = 500
+"""Rules of one owner: no usual one has as many."""
 _JQ_STEP = re.compile(
     r"(?P<pipe>[ \t]*\|[ \t]*)?(?:"
     r"\.(?P<field>[A-Za-z_][A-Za-z0-9_]*)|\.?\[\"(?P<quoted>[^\"\\]*)\"\]|\.?\[(?P<index>[0-9]*)\]"
@@ -150,7 +152,7 @@ def argo_ignores(owner: str, spec: Mapping[str, Any], *, keeps_live: bool) -> Ig
             if isinstance(manager, str) and manager:
                 told = f"{owner} (manager {_quoted(manager)})"
                 rules.append(replace(common, manager=manager, told=told))
-    return IgnoreRules(tuple(rules), tuple(unclear))
+    return _limited(owner, rules, unclear)
 
 
 def flux_ignores(owner: str, spec: Mapping[str, Any]) -> IgnoreRules:
@@ -168,7 +170,15 @@ def flux_ignores(owner: str, spec: Mapping[str, Any]) -> IgnoreRules:
                 unclear.append(f"{owner}: {_quoted(written)} of spec.ignore is not understood, and ignores nothing")
             else:
                 rules.append(IgnoreRule(steps=steps, told=_told(owner, written), keeps_live=True, target=target))
-    return IgnoreRules(tuple(rules), tuple(unclear))
+    return _limited(owner, rules, unclear)
+
+
+def _limited(owner: str, rules: Iterable[IgnoreRule], unclear: list[str]) -> IgnoreRules:
+    """Each rule once, and no more than is quickly compared with every field."""
+    found = tuple(dict.fromkeys(rules))
+    if len(found) > _MOST:
+        unclear.append(f"{owner}: of its {len(found)} rules that ignore fields only the first {_MOST} are read")
+    return IgnoreRules(found[:_MOST], tuple(unclear))
 
 
 def managers_ignored(rules: Iterable[IgnoreRule]) -> tuple[str, ...]:

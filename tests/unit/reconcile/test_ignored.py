@@ -317,3 +317,17 @@ def test_globs_match_what_the_regular_expression_matches(parts: list[str], name:
     assert globs is not None
     matched = any(fnmatch.fnmatchcase(name, one) for one in globs)
     assert matched is (re.fullmatch(f"(?:{written})", name) is not None)
+
+
+def test_more_rules_than_anybody_needs_are_told_and_cost_no_time() -> None:
+    owner = argo(*RESPECT, jsonPointers=[*(f"/spec/a{number}" for number in range(5000)), "/spec/replicas"])
+    plan, item = plan_of(owner, WEB, MORE)
+    assert item.action is Action.UPDATE
+    assert any("only the first 500 are read" in text for text in plan.assumptions)
+
+
+def test_the_same_rule_many_times_is_one() -> None:
+    owner = argo(*RESPECT, jsonPointers=["/spec/replicas"] * 5000)
+    plan, item = plan_of(owner, WEB, MORE)
+    assert item.action is Action.UNCHANGED
+    assert not any("are read" in text for text in plan.assumptions)
