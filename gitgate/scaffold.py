@@ -128,6 +128,10 @@ kubernetesVersions: [{_quoted(survey.kubernetes_version)}]
 # no kustomization reads. A path that is named here is judged and all others are not.
 {_source_lines(survey.kustomizations)}
 
+# Where agents begin to read: a name for reports, and the directory with the cluster's Flux Kustomizations or Argo CD
+# Applications. By default they are found.
+# clusters: []
+
 # Files that look like manifests and are none: globs from the root, ** for any number of directories.
 # exclude: []
 
