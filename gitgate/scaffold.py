@@ -130,7 +130,9 @@ kubernetesVersions: [{_quoted(survey.kubernetes_version)}]
 
 # Where agents begin to read: a name for reports, and the directory with the cluster's Flux Kustomizations or Argo CD
 # Applications. By default they are found.
-# clusters: []
+# clusters:
+#   - name: production
+#     path: clusters/production
 
 # Files that look like manifests and are none: globs from the root, ** for any number of directories.
 # exclude: []
