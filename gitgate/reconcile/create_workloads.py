@@ -14,6 +14,7 @@ from gitgate.reconcile.failure import Failure, forbidden, invalid, required
 from gitgate.reconcile.names import APPS, BATCH
 
 Value = Mapping[str, Any]
+ZONE_WORDS = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
 
 
 def deployment(spec: Value, path: FieldPath, root: Value) -> Iterator[Failure]:  # noqa: ARG001 - the rule's form
@@ -96,8 +97,10 @@ def cron_job(value: Value, path: FieldPath, root: Value) -> Iterator[Failure]:  
     schedule, place = spec.get("schedule"), (*path, "spec", "schedule")
     if isinstance(schedule, str) and schedule:
         if "TZ" in schedule:
-            words = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
-            yield invalid(place, f'"{schedule}"', words)
+            yield invalid(place, f'"{schedule}"', ZONE_WORDS)
+            if spec.get("timeZone") is not None:
+                words = "cannot use both timeZone field and TZ or CRON_TZ in schedule"
+                yield invalid((*path, "spec", "timeZone"), f'"{spec["timeZone"]}"', words)
         elif reason := schedule_problem(schedule):
             yield invalid(place, f'"{schedule}"', reason)
     zone = spec.get("timeZone")

@@ -114,3 +114,12 @@ def test_nothing_that_an_object_holds_crashes_a_rule(base: dict, value: object) 
             for inner in base[field]:
                 update(base, changed(base, f"{field}.{inner}", value))
                 update(changed(base, f"{field}.{inner}", value), base)
+
+
+def test_a_zone_in_a_schedule_stays_where_it_was_and_never_comes() -> None:
+    pod = {"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "a:1"}]}}}}
+    old = thing("batch/v1", "CronJob", spec={"schedule": "TZ=UTC 0 3 * * *", "jobTemplate": pod})
+    new = thing("batch/v1", "CronJob", spec={"schedule": "0 3 * * *", "jobTemplate": pod})
+    assert not reasons(update(old, changed(old, "spec.suspend", True)))
+    assert "cannot use TZ or CRON_TZ in schedule" in reasons(update(new, old))[0]
+    assert "cannot use both timeZone field" in reasons(update(old, changed(old, "spec.timeZone", "Etc/UTC")))[0]
