@@ -145,6 +145,42 @@ def test_a_policy_that_the_change_brings_judges_what_stays(plan, minor: str) -> 
     assert actions(document)["Deployment web"] == "blocked"
 
 
+@needs_server
+def test_what_mutating_policies_set_is_said_to_be_theirs(plan, minor: str) -> None:
+    version = "admissionregistration.k8s.io/" + ("v1" if int(minor.split(".")[1]) >= 36 else "v1beta1")
+    expression = 'Object{metadata: Object.metadata{labels: {"marked": "yes"}}}'
+    rules = [
+        {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["configmaps"]}
+    ]
+    policy = {"apiVersion": version, "kind": "MutatingAdmissionPolicy", "metadata": {"name": "mark"}, "spec": {
+        "reinvocationPolicy": "Never", "matchConstraints": {"resourceRules": rules},
+        "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}]}}  # fmt: skip
+    binding = {"apiVersion": version, "kind": "MutatingAdmissionPolicyBinding", "metadata": {"name": "mark"},
+               "spec": {"policyName": "mark"}}  # fmt: skip
+    old = thing("v1", "ConfigMap", data={"a": "b"})
+    after = [NAMESPACE, policy, binding, old, named(old, "new"), service()]
+    document = plan(minor, [NAMESPACE, old], after)
+    assert actions(document)["ConfigMap web"] == "update"  # nothing in it changes but for the policy
+    assert told(document, "ConfigMap web")["reason"] == "MutatingAdmissionPolicies set metadata.labels"
+    assert told(document, "ConfigMap new")["reason"] == "MutatingAdmissionPolicies set metadata.labels"
+    assert told(document, "Service web")["reason"] is None
+
+
+@needs_one_server
+def test_a_place_of_its_own_for_each_overlay(tmp_path: Path, capsys, monkeypatch, minor: str) -> None:
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(server_binaries()[minor].apiserver.parent))
+    settings = thing("v1", "ConfigMap", data={"a": "1"})
+    sides = [{f"{place}/app.yaml": yaml.safe_dump(changed(settings, "data.a", value)) for place, value in pairs}
+             for pairs in ((("a", "1"), ("b", "2")), (("a", "1"), ("b", "3")))]  # fmt: skip
+    builder = RepositoryBuilder(tmp_path / "app")
+    builder.commit(sides[0])
+    builder.commit(sides[1], branch="change")
+    run(["plan", "main", "change", "--git-dir", str(tmp_path / "app"), "--cluster", "control-plane", "-o", "json"])
+    document = json.loads(capsys.readouterr().out)
+    assert [(one["path"], one["changes"]) for one in document["objects"]] == [
+        ("b/app.yaml", [{"field": "data.a", "old": "2", "new": "3"}])]  # fmt: skip
+
+
 @needs_one_server
 def test_what_the_server_refuses_of_the_base_is_named(plan, minor: str) -> None:
     wrong = changed(workload(), "spec.selector.matchLabels.app", "x")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gitgate.location import FieldPath
+from gitgate.location import FieldPath, format_field_path
 from gitgate.proposal import Snapshot
 from gitgate.reconcile.agents import Handling, find_owners, handling, owner_of
 from gitgate.reconcile.apply import ApplyMethod
@@ -231,7 +231,8 @@ class _Simulation:
         if head is not None:
             if item.before is not None and base is None and head.accepted:
                 return _offline(item, "the API server serves its kind only after the merge")
-            return _compared(item, base, head)
+            answer = _compared(item, base, head)
+            return _with_mutations(item, answer, head) if self._mutating and head.accepted else answer
         if base is not None or self._applier.served(resource) is not None:
             return replace(item, action=Action.UNCHANGED, changes=(), failures=())
         return item if item.action is Action.UNCHANGED else _offline(item, "the API server does not serve its kind")
@@ -258,6 +259,21 @@ def _compared(item: PlannedObject, base: Applied | None, head: Applied) -> Plann
     return replace(
         item, action=action, changes=changes, failures=(), reason="" if action is Action.CREATE else item.reason
     )
+
+
+def _with_mutations(offline: PlannedObject, item: PlannedObject, head: Applied) -> PlannedObject:
+    """Name the fields that mutating policies set: those that the offline engine, which runs none, does not expect."""
+    expected = [(change.path, change.new) for change in offline.changes]
+    if item.action is Action.CREATE:
+        predicted = {str(path[0]): new for path, new in expected}
+        # Values of Secrets are hidden in a plan, and digests here.
+        fields = [one.path for one in changed_fields(predicted, stored(head.body, head.sent)) if one.path[0] != "data"]
+    else:
+        fields = [one.path for one in item.changes if (one.path, one.new) not in expected]
+    if not fields:
+        return item
+    said = f"MutatingAdmissionPolicies set {_some([format_field_path(path) for path in fields])}"
+    return replace(item, reason="; ".join(filter(None, (item.reason, said))))
 
 
 def _blocked(item: PlannedObject, head: Applied) -> PlannedObject:

@@ -13,7 +13,7 @@ _METADATA = (
     "resourceVersion", "selfLink", "uid",
 )  # fmt: skip
 _JOB_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name")
-_ALLOCATED = ("clusterIP", "clusterIPs", "healthCheckNodePort")
+_ALLOCATED = ("clusterIP", "clusterIPs", "healthCheckNodePort", "ipFamilies", "ipFamilyPolicy")
 
 
 def stored(body: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
