@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gitgate.reconcile.apply import ApplyMethod
+from gitgate.reconcile.outcome import predict_update
+from gitgate.reconcile.tables import kubernetes_tables
 from tests.support.cluster import changed, create, reasons, service, thing, update, workload
 
 STATEFUL = workload("StatefulSet", serviceName="web", volumeClaimTemplates=[
@@ -123,3 +125,49 @@ def test_a_zone_in_a_schedule_stays_where_it_was_and_never_comes() -> None:
     assert not reasons(update(old, changed(old, "spec.suspend", True)))
     assert "cannot use TZ or CRON_TZ in schedule" in reasons(update(new, old))[0]
     assert "cannot use both timeZone field" in reasons(update(old, changed(old, "spec.timeZone", "Etc/UTC")))[0]
+
+
+def outcome_of_an_emptied_source(version: str) -> list[str]:
+    source = {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "a", "key": "b"}}}
+    base = workload(container={"env": [source]})
+    head = changed(base, "spec.template.spec.containers.0.env.0.valueFrom", {})
+    return reasons(update(base, head, version=version))
+
+
+@pytest.mark.parametrize(("version", "refused"), [("1.34", False), ("1.35", False), ("1.36", True), ("1.37", False)])
+def test_a_map_goes_with_the_last_of_what_was_in_it_but_in_1_36(*, version: str, refused: bool) -> None:
+    found = outcome_of_an_emptied_source(version)
+    assert any("must specify one of" in reason for reason in found) is refused
+
+
+@pytest.mark.parametrize(("version", "kept"), [("1.34", False), ("1.37", True)])
+def test_a_field_of_a_feature_that_is_off_is_dropped(*, version: str, kept: bool) -> None:
+    base = workload()
+    node = kubernetes_tables(version).kind("apps/v1", "Deployment")
+    assert node is not None
+    head = changed(base, "spec.template.spec.hostnameOverride", "a")
+    outcome = predict_update(node, base, head, version=version)
+    assert (outcome.before != outcome.after) is kept
+    assert not outcome.failures
+
+
+def test_a_claim_gets_its_class_once() -> None:
+    base = thing(
+        "v1",
+        "PersistentVolumeClaim",
+        spec={"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    )
+    head = changed(base, "spec.storageClassName", "fast")
+    assert not reasons(update(base, head))
+    assert reasons(update(head, changed(base, "spec.storageClassName", "slow")))
+
+
+@pytest.mark.parametrize(("version", "refused"), [("1.34", True), ("1.36", False)])
+def test_a_suspended_job_may_change_its_resources_since_1_36(*, version: str, refused: bool) -> None:
+    pod = {
+        "restartPolicy": "Never",
+        "containers": [{"name": "a", "image": "a:1", "resources": {"requests": {"cpu": "1"}}}],
+    }
+    base = thing("batch/v1", "Job", spec={"suspend": True, "template": {"spec": pod}})
+    head = changed(base, "spec.template.spec.containers.0.resources.requests.cpu", "2")
+    assert bool(reasons(update(base, head, version=version))) is refused
