@@ -20,6 +20,7 @@ from gitgate.cli_waiver import waiver
 from gitgate.coverage_command import coverage_command
 from gitgate.errors import GitgateError, UsageError
 from gitgate.plan_command import plan_command
+from gitgate.vendor_command import vendor_command
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -356,5 +357,6 @@ cli.add_command(plan_command)
 cli.add_command(policy)
 cli.add_command(hook)
 cli.add_command(signer)
+cli.add_command(vendor_command)
 cli.add_command(verify)
 cli.add_command(waiver)

@@ -31,6 +31,7 @@ from gitgate.schema.lifecycle import Lifecycle, lifecycle_of
 from gitgate.schema.validation import violations
 from gitgate.schema.violation import SchemaViolation
 from gitgate.settings import SCHEMA_DIRECTORY, SETTINGS_PATH, Settings, parse_settings
+from gitgate.sources.vendored import CHART_DIRECTORY
 from gitgate.tree import MemoryTree
 
 CRD_KIND = ("apiextensions.k8s.io", "CustomResourceDefinition")
@@ -323,10 +324,15 @@ def _rulebook_findings(proposal: Proposal, settings: Settings) -> Iterator[Findi
         if old.get(path) == new.get(path):
             continue
         verb = "adds" if path not in old else "removes" if path not in new else "edits"
+        does = (
+            "with which releases are rendered: what they install was judged by it"
+            if path.startswith(CHART_DIRECTORY)
+            else "which judges every later change; this one was judged without it"
+        )
         yield Finding(
             rule="schema/rulebook-changed",
             severity=_severity("rulebook-changed"),
-            message=f"the change {verb} {path}, which judges every later change; this one was judged without it",
+            message=f"the change {verb} {path}, {does}",
             location=Location(path),
         )
     if SETTINGS_PATH in new and new[SETTINGS_PATH] != old.get(SETTINGS_PATH):

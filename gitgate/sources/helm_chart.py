@@ -143,12 +143,34 @@ class ChartLoader:
         self._paths = sorted(tree.entries)
 
     def load(self, directory: str) -> LoadedChart:
-        """Read a chart; what is wrong with it is among its problems."""
+        """Read a chart, or the archive of one; what is wrong with it is among its problems."""
         chart = LoadedChart(directory)
+        if directory.endswith(".tgz") and directory in self._tree.entries:
+            self._load_archive(chart, directory)
+            return chart
         self._copy(chart, directory, "", 0)
         if not chart.problems:
             chart.part = self._inspect(chart, "")
         return chart
+
+    def _load_archive(self, chart: LoadedChart, path: str) -> None:
+        """The same of a packed chart: everything in it leads to the archive."""
+        from gitgate.sources.helm_archive import ArchiveError, unpack  # noqa: PLC0415 - few repositories hold any
+
+        self._documents.load(self._tree, (path,))
+        data = self._documents.source(self._tree, path)
+        if data is None:
+            message = f"the chart cannot be rendered: its archive has {self._documents.state(self._tree, path)}"
+            chart.problems.append(_file_problem("helm-limit", message, path))
+            return
+        try:
+            chart.files.update(unpack(data))
+        except ArchiveError as error:
+            chart.problems.append(_file_problem("helm-invalid", f"the chart cannot be rendered: {error}", path))
+            return
+        chart.places.update(dict.fromkeys(chart.files, path))
+        part = self._inspect(chart, "")
+        chart.part = ChartPart(part.name, path, packed=True, parts={}) if part is not None else None
 
     def _copy(self, chart: LoadedChart, directory: str, target: str, depth: int) -> None:
         """Take over the files of a directory, links replaced by what they lead to."""

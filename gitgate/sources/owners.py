@@ -14,6 +14,7 @@ from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Origin, Resource
 from gitgate.sources.base import SourceContext
 from gitgate.sources.kustomize_graph import Closure, KustomizeGraph
+from gitgate.sources.vendored import RemoteChart
 from gitgate.tree import Tree
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Outcome:
         yaml_files: Files among them that were read as objects without a kustomization that names them.
         not_rendered: Why nothing of it was; empty when it was, or failed.
         reused: Was the content rendered before?
+        chart: The chart of a registry that it needs, if any.
     """
 
     resources: tuple[Resource, ...] = ()
@@ -80,6 +82,7 @@ class Outcome:
     yaml_files: frozenset[str] = frozenset()
     not_rendered: str = ""
     reused: bool = False
+    chart: RemoteChart | None = None
 
 
 @dataclass(frozen=True, slots=True)

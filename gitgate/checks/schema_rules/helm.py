@@ -55,6 +55,18 @@ RULES: tuple[Rule, ...] = (
         references=("https://helm.sh/docs/helm/helm_dependency/",),
     ),
     Rule(
+        id="schema/vendored-chart",
+        title="A vendored chart that is not what the lock says",
+        severity=Severity.ERROR,
+        what=(
+            "`.gitgate/charts/lock.yaml` cannot be read, or names an archive that is not there, or has another digest, "
+            "chart or version."
+        ),
+        why="What the release installs is unknown, or somebody has put another chart in its place.",
+        remedy="Run `gitgate vendor`, and commit what it writes below `.gitgate/charts/`.",
+        references=(_CHARTS, "docs/adr/0036-vendored-charts.md"),
+    ),
+    Rule(
         id="schema/helm-values-file",
         title="A values file that is not there",
         severity=Severity.ERROR,

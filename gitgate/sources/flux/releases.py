@@ -16,11 +16,12 @@ from gitgate.resource import Resource
 from gitgate.sources.flux.dependencies import dependency_problems
 from gitgate.sources.flux.kustomizations import with_metadata
 from gitgate.sources.flux.post_render import PostRenderError, post_rendered
-from gitgate.sources.flux.sources import FluxSource, Whose, find_source, inside_source
+from gitgate.sources.flux.sources import SOURCE_GROUP, FluxSource, Whose, find_source, inside_source
 from gitgate.sources.flux.values import ValuesProblem, release_values, values_references
 from gitgate.sources.helm_request import HelmOutcome, HelmRendering, HelmRequest
 from gitgate.sources.owners import Entry, Outcome, Owner, Work, Workshop, items, mapping, text
 from gitgate.sources.tree_files import PathKind
+from gitgate.sources.vendored import LOCK_PATH, RemoteChart, VendoredError, demand_archive, find_locked, read_lock
 
 GROUP = "helm.toolkit.fluxcd.io"
 KIND = "HelmRelease"
@@ -65,7 +66,7 @@ class FluxReleases:
         """See `OwnerType`."""
         source, chart = _chart(owner, workshop)
         if chart is None:
-            return Work.done(Outcome(not_rendered=f"its chart comes from {source.told}"))
+            return _vendored(owner, workshop, source)
         directory = inside_source(source, chart)
         files = workshop.context.documents.files(workshop.tree)
         if files.resolve(directory).kind is not PathKind.DIRECTORY:
@@ -73,16 +74,7 @@ class FluxReleases:
             return Work.done(Outcome(problems=(
                 workshop.problem(owner, "agent-dangling-reference", message, _CHART, detail=chart),
             )))  # fmt: skip
-        try:
-            values = release_values(owner, workshop.world(owner))
-        except ValuesProblem as error:
-            problem = workshop.problem(owner, "agent-invalid", f"{owner.name}: {error}", error.field, detail=str(error))
-            return Work.done(Outcome(problems=(problem,)))
-        request = _request(owner, workshop, source, files.resolve(directory).path, values.merged)
-        notes = tuple(_missing_values(owner, workshop, values.missing))
-        return Work(
-            None, lambda _: _finish(owner, workshop, workshop.context.helm.template(workshop.tree, request), notes)
-        )
+        return _work(owner, workshop, source, files.resolve(directory).path)
 
     def examine(self, owner: Owner, workshop: Workshop) -> Iterable[Problem]:
         """See `OwnerType`."""
@@ -103,6 +95,72 @@ class FluxReleases:
                 message = f"{owner.name} takes values from {told}, which the repository does not have in plain text"
                 yield workshop.problem(owner, "agent-unproved-reference", message, path, detail=f"{kind} {name}")
         yield from dependency_problems(owner, workshop, (GROUP, KIND))
+
+
+def _work(owner: Owner, workshop: Workshop, source: FluxSource, chart: str) -> Work:
+    """The rendering of a chart that the tree has."""
+    try:
+        values = release_values(owner, workshop.world(owner))
+    except ValuesProblem as error:
+        problem = workshop.problem(owner, "agent-invalid", f"{owner.name}: {error}", error.field, detail=str(error))
+        return Work.done(Outcome(problems=(problem,)))
+    request = _request(owner, workshop, source, chart, values.merged)
+    notes = tuple(_missing_values(owner, workshop, values.missing))
+    return Work(None, lambda _: _finish(owner, workshop, workshop.context.helm.template(workshop.tree, request), notes))
+
+
+def _vendored(owner: Owner, workshop: Workshop, source: FluxSource) -> Work:
+    """The rendering of a chart of a registry, if it was vendored as the lock says (ADR 0036)."""
+    told = Outcome(not_rendered=f"its chart comes from {source.told}")
+    wanted = remote_chart(owner, workshop)
+    if wanted is None:
+        return Work.done(told)
+    told = replace(told, chart=wanted)
+    documents, tree = workshop.context.documents, workshop.tree
+    place = LOCK_PATH
+    try:
+        locked = find_locked(wanted, read_lock(tree, documents))
+        if locked is None:
+            return Work.done(told)
+        place = locked.path
+        if place in tree.special or place not in tree.entries:
+            raise VendoredError("the tree does not have it as a regular file")  # noqa: TRY301 - as the others
+        documents.load(tree, (place,))
+        data = documents.source(tree, place)
+        if data is None:
+            raise VendoredError(f"it has {documents.state(tree, place)}, more than is read")  # noqa: TRY301
+        demand_archive(data, locked)
+    except VendoredError as error:
+        message = f"{owner.name} cannot be rendered: {place}: {error}"
+        problem = workshop.problem(owner, "vendored-chart", message, _CHART, detail=str(error))
+        return Work.done(replace(told, problems=(problem,)))
+    spec = mapping(mapping(owner.spec.get("chart")).get("spec"))
+    if items(spec.get("valuesFiles")):
+        return Work.done(told)
+    work = _work(owner, workshop, source, place)
+    return replace(work, finish=lambda answer: replace(work.finish(answer), chart=wanted))
+
+
+def remote_chart(owner: Owner, workshop: Workshop) -> RemoteChart | None:
+    """The chart of a registry that a release names; None where that is not known.
+
+    Source: fluxcd/source-controller, api/v1, `HelmRepositorySpec`, `OCIRepositoryRef`: digest, then semver, then tag.
+    """
+    reference = _source_reference(owner)
+    kind, name = text(reference.get("kind")), text(reference.get("name"))
+    namespace = text(reference.get("namespace")) or owner.namespace
+    resource = workshop.world(owner).find(SOURCE_GROUP, kind, namespace, name)
+    spec = mapping(resource.data.get("spec")) if resource is not None else {}
+    url = text(spec.get("url")).rstrip("/")
+    if kind == "HelmRepository":
+        chart = mapping(mapping(owner.spec.get("chart")).get("spec"))
+        return RemoteChart.of(url, text(chart.get("chart")), text(chart.get("version"))) if url else None
+    if kind == "OCIRepository" and url.startswith("oci://"):
+        wanted = mapping(spec.get("ref"))
+        version = next((text(wanted.get(key)) for key in ("digest", "semver", "tag") if wanted.get(key)), "")
+        repository, _, chart_name = url.rpartition("/")
+        return RemoteChart.of(repository, chart_name, version)
+    return None
 
 
 def _source_reference(owner: Owner) -> Mapping[str, Any]:
