@@ -5,6 +5,7 @@ As controller-runtime's envtest runs them, with admission as in a real cluster. 
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import time
@@ -137,11 +138,21 @@ class ControlPlane:
         except OSError:
             return ""
         telling = [line for line in lines if _is_telling(line)] or lines
-        return telling[-1].strip()[-400:].replace(str(self.directory), "…") if telling else ""
+        return _plain(telling[-1].strip())[-400:].replace(str(self.directory), "…") if telling else ""
 
 
 class _PortTakenError(Exception):
     pass
+
+
+def _plain(line: str) -> str:
+    """What a line of etcd's log says, which is JSON with a stack trace."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line
+    said = [str(entry[key]) for key in ("msg", "error") if entry.get(key)] if isinstance(entry, dict) else []
+    return ": ".join(said) or line
 
 
 def _is_telling(line: str) -> bool:
