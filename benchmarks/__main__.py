@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import parse, plan, policies, signatures, startup, validate
+from benchmarks import cluster, parse, plan, policies, signatures, startup, validate
 
 
 def main() -> int:
@@ -20,6 +20,7 @@ def main() -> int:
         ("Parse and schema of 20,000 documents", validate.main),
         ("Shipped policies on 20,000 objects", policies.main),
         ("Plans", plan.main),
+        ("Plans of a real API server", cluster.main),
         ("Signatures of 1,000 commits", signatures.main),
     ):
         print(f"\n{title}")
