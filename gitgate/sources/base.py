@@ -15,6 +15,7 @@ from gitgate.settings import ClusterSetting, Settings, SourceSetting
 from gitgate.sources.documents import DocumentReader
 from gitgate.sources.helm import HelmBuilder
 from gitgate.sources.kustomize_build import KustomizeBuilder
+from gitgate.sources.render_cache import RenderCache
 from gitgate.sources.tree_files import ancestors, parent
 from gitgate.tree import Tree
 from gitgate.yaml_document import YamlProblem
@@ -119,15 +120,18 @@ class SourceContext:
     reached: Reached | None = None
 
     @staticmethod
-    def from_settings(settings: Settings, progress: Callable[[str], None] = lambda _: None) -> SourceContext:
-        """The context that settings ask for."""
+    def from_settings(
+        settings: Settings, progress: Callable[[str], None] = lambda _: None, cache: RenderCache | None = None
+    ) -> SourceContext:
+        """The context that settings ask for; without a cache everything is rendered anew."""
+        cache = cache or RenderCache()
         documents = DocumentReader(settings.limits)
         seconds = float(settings.render_seconds)
         versions = settings.kubernetes_versions or bundled.kubernetes_versions()
         return SourceContext(
             documents=documents,
-            helm=HelmBuilder(documents=documents, timeout=seconds, kube_version=versions[-1]),
-            builder=KustomizeBuilder(timeout=seconds, limits=settings.limits),
+            helm=HelmBuilder(documents=documents, timeout=seconds, kube_version=versions[-1], cache=cache),
+            builder=KustomizeBuilder(timeout=seconds, limits=settings.limits, cache=cache),
             sources=settings.sources,
             clusters=settings.clusters,
             exclude=settings.exclude,

@@ -24,6 +24,7 @@ from gitgate.sources.helm_output import Output, differing_templates, mask_differ
 from gitgate.sources.helm_request import HelmOutcome, HelmRendering, HelmRequest
 from gitgate.sources.helm_scan import CLOCK, LOOKUPS, RANDOM, Call, reachable_calls
 from gitgate.sources.helm_values import CollectedValues, ValuesError, collect_values, parameters_of, request_options
+from gitgate.sources.render_cache import RenderCache
 from gitgate.tree import Tree
 from gitgate.yaml_document import YamlLimits
 
@@ -104,6 +105,7 @@ class HelmBuilder:
         kube_version: What `.Capabilities.KubeVersion` is where a request does not say.
         rendered: What came of each rendering, by the digest of all that it depends on.
         runs: How many releases Helm was run for.
+        cache: Renders of earlier runs.
     """
 
     documents: DocumentReader = field(default_factory=DocumentReader)
@@ -111,6 +113,7 @@ class HelmBuilder:
     kube_version: str = "1.33"
     rendered: dict[str, HelmRendering] = field(default_factory=dict)
     runs: int = 0
+    cache: RenderCache = field(default_factory=RenderCache)
     _program: HelmProgram | None = None
 
     def program(self) -> HelmProgram:
@@ -175,7 +178,7 @@ class HelmBuilder:
 
         with ThreadPoolExecutor(max_workers=_PARALLEL_RUNS) as executor:
             try:
-                answers = executor.map(lambda one: template(program, one.wanted, self.timeout), waiting)
+                answers = executor.map(lambda one: template(program, one.wanted, self.timeout, self.cache), waiting)
                 for one, answer in zip(waiting, answers, strict=True):
                     self.runs += 1
                     self.rendered[one.digest] = self._read(one, answer)

@@ -13,6 +13,7 @@ from typing import Any
 
 from gitgate.errors import ToolError
 from gitgate.process import find_program, run
+from gitgate.sources.render_cache import RenderCache, key_of
 
 MINIMUM_VERSION = (3, 16, 0)
 """The first that can leave out the JSON Schema of values, which may make Helm send requests."""
@@ -98,17 +99,38 @@ def find_helm() -> HelmProgram:
     return HelmProgram(path, version)
 
 
-def template(program: HelmProgram, wanted: HelmInput, timeout: float) -> Templated:
+def template(program: HelmProgram, wanted: HelmInput, timeout: float, cache: RenderCache | None = None) -> Templated:
     """Render one release; whatever goes wrong is in the answer."""
+    cache = cache or RenderCache()
     try:
+        key = _key(program, wanted)
+        known = cache.find(key)
+        if known is not None and len(known) == wanted.passes:
+            return Templated(known)
         with tempfile.TemporaryDirectory(prefix="gitgate-") as private:
-            return _run(program, wanted, Path(private).resolve(), timeout)
+            templated = _run(program, wanted, Path(private).resolve(), timeout)
+        if templated.outputs:
+            cache.keep(key, templated.outputs)
     except ToolError as error:
         return Templated(complaint=str(error))
     except OSError as error:
         return Templated(complaint=f"the chart could not be written to a private directory: {error.strerror}")
     except (ValueError, TypeError, RecursionError):
         return Templated(complaint="the values cannot be written as JSON")
+    return templated
+
+
+def _key(program: HelmProgram, wanted: HelmInput) -> str:
+    """Everything that Helm reads and is told."""
+    said = [
+        wanted.release_name, wanted.options, wanted.settings, wanted.passes, len(wanted.values_files),
+        [name for name, _ in wanted.file_settings], dict(wanted.values),
+    ]  # fmt: skip
+    parts = [json.dumps(said, allow_nan=False).encode(), *wanted.values_files]
+    parts.extend(data for _, data in wanted.file_settings)
+    for path, data in sorted(wanted.files.items()):
+        parts.extend((path.encode("utf-8", "surrogatepass"), data))
+    return key_of((program.path, repr(program.version)), parts)
 
 
 def _run(program: HelmProgram, wanted: HelmInput, private: Path, timeout: float) -> Templated:

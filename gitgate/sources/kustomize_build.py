@@ -13,6 +13,7 @@ from typing import Any
 
 from gitgate.errors import ToolError
 from gitgate.process import find_program, run
+from gitgate.sources.render_cache import RenderCache, key_of
 from gitgate.sources.tree_files import parent
 from gitgate.yaml_document import DEFAULT_LIMITS, YamlLimits
 
@@ -94,6 +95,7 @@ class KustomizeBuilder:
         limits: For reading the output, those of files widened to the output's size.
         rendered: Whatever the caller keeps of a root, by root and digest of everything that it reads.
         builds: How many times the program was run.
+        cache: Renders of earlier runs.
     """
 
     timeout: float = 120.0
@@ -101,6 +103,7 @@ class KustomizeBuilder:
     limits: YamlLimits = DEFAULT_LIMITS
     rendered: dict[tuple[str, str], Any] = field(default_factory=dict)
     builds: int = 0
+    cache: RenderCache = field(default_factory=RenderCache)
     _program: KustomizeProgram | None = None
 
     @property
@@ -127,13 +130,23 @@ class KustomizeBuilder:
         """Render one root; whatever goes wrong is in the answer."""
         try:
             program = self.program()
-            with tempfile.TemporaryDirectory(prefix="gitgate-") as private:
-                # resolve(): kustomize names real paths in its messages.
-                return self._run(program, wanted, Path(private).resolve())
+            key = _key(program, wanted)
+            known = self.cache.find(key)
+            if known is not None and len(known) == 2:
+                return Built(known[1], origins=known[0] == b"origins")
+            built = self._build(program, wanted)
+            if built.output is not None:
+                self.cache.keep(key, (b"origins" if built.origins else b"", built.output))
         except ToolError as error:
             return Built(None, complaint=str(error))
         except OSError as error:
             return Built(None, complaint=f"its files could not be written to a private directory: {error.strerror}")
+        return built
+
+    def _build(self, program: KustomizeProgram, wanted: BuildInput) -> Built:
+        with tempfile.TemporaryDirectory(prefix="gitgate-") as private:
+            # resolve(): kustomize names real paths in its messages.
+            return self._run(program, wanted, Path(private).resolve())
 
     def _run(self, program: KustomizeProgram, wanted: BuildInput, private: Path) -> Built:
         tree = private / "tree"
@@ -153,6 +166,15 @@ class KustomizeBuilder:
         if done.returncode == 0:
             return Built(done.stdout, origins)
         return _failure(done.stderr.decode("utf-8", "replace"), private, tree / wanted.root)
+
+
+def _key(program: KustomizeProgram, wanted: BuildInput) -> str:
+    """Everything that kustomize reads and is told."""
+    said = [wanted.root, wanted.root_file, wanted.loose, sorted(wanted.links.items()), dict(wanted.kustomizations)]
+    parts = [json.dumps(said).encode()]
+    for path, data in sorted(wanted.files.items()):
+        parts.extend((path.encode("utf-8", "surrogatepass"), data))
+    return key_of((*program.command, repr(program.version)), parts)
 
 
 def find_kustomize() -> KustomizeProgram:

@@ -127,6 +127,7 @@ NOT_IN_ONE_FILE: Mapping[str, str] = {
     # The machine, not the text.
     "kustomize-missing": "a machine without kustomize",
     "helm-missing": "a machine without helm",
+    "vendored-chart": "an archive and its lock",
 }
 """Codes that no text on a page shows, with the reason; each has a test of its own, below or beside its finder."""
 
