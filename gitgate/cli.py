@@ -120,6 +120,7 @@ def cli() -> None:
 @_outputs
 @_color
 @_verbose
+@click.option("--no-cache", is_flag=True, help="Render everything anew; the verdict is the same.")
 @attestation_options
 @trust_roots_option
 @now_option
@@ -134,6 +135,7 @@ def check(  # noqa: PLR0913 - one parameter for each option
     outputs: tuple[Destination, ...],
     color: str,
     verbose: bool,
+    no_cache: bool,
     attest: Path | None,
     attest_key: str | None,
     attest_resource: str,
@@ -152,15 +154,19 @@ def check(  # noqa: PLR0913 - one parameter for each option
     from gitgate.change import Change  # noqa: PLC0415
     from gitgate.gate import Demand, judge_merge, judge_staged, undetermined_report  # noqa: PLC0415
     from gitgate.git import Repository  # noqa: PLC0415
+    from gitgate.sources.render_cache import RenderCache  # noqa: PLC0415
     from gitgate.streams import plan_outputs, progress_line, write_report  # noqa: PLC0415
 
     destinations = plan_outputs(outputs)
+    # What is vouched for depends on nothing that lies around on a machine.
+    cache = RenderCache() if no_cache or attest is not None else RenderCache.of_user()
     attestation = _planned_attestation(attest, attest_key, attest_resource, now, staged=staged)
     demand = Demand(
         kubernetes_versions=versions,
         severities=dict(severities),
         now=utc(now) if attestation is None else attestation.time,
         trust_roots=frozenset(trust_roots),
+        cache=cache,
     )
     try:
         with progress_line() as progress, Repository.open(git_dir) as repository:
@@ -176,6 +182,9 @@ def check(  # noqa: PLR0913 - one parameter for each option
             write_report(report, destinations, color=color, verbose=verbose, files_only=True)
         raise
     write_report(report, destinations, color=color, verbose=verbose)
+    cache.tidy()
+    if verbose and (cache.reused or cache.kept):
+        click.echo(f"renders: {cache.reused} reused from earlier runs, {cache.kept} new", err=True)
     if signed is not None and attestation is not None:
         from gitgate.attestations import write_attestation  # noqa: PLC0415 - see _planned_attestation
 

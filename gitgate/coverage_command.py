@@ -36,11 +36,12 @@ def coverage_command(*, revision: str, git_dir: Path | None, output: str, unreac
     from gitgate.sources.base import SourceContext  # noqa: PLC0415
     from gitgate.sources.coverage import file_verdicts  # noqa: PLC0415
     from gitgate.sources.registry import render_with_owners  # noqa: PLC0415
+    from gitgate.sources.render_cache import RenderCache  # noqa: PLC0415
     from gitgate.streams import progress_line  # noqa: PLC0415
 
     with progress_line() as progress, Repository.open(git_dir) as repository:
         tree = repository.tree(repository.resolve(revision))
-        context = SourceContext.from_settings(load_settings(tree, all_rules()), progress)
+        context = SourceContext.from_settings(load_settings(tree, all_rules()), progress, RenderCache.of_user())
         snapshot, walk = render_with_owners(tree, context)
     verdicts = file_verdicts(snapshot, walk.outcomes if walk is not None else ())
     shown = [one for one in verdicts if not one.readers and one.verdict in _JUDGED] if unreached else list(verdicts)

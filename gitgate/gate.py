@@ -26,6 +26,7 @@ from gitgate.schema.catalog import SchemaCatalog
 from gitgate.settings import Settings, load_settings
 from gitgate.sources.base import SourceContext
 from gitgate.sources.registry import render_tree
+from gitgate.sources.render_cache import RenderCache
 from gitgate.tree import MemoryTree, Tree, diff_trees
 from gitgate.waivers import WAIVERS_PATH, Waiver, apply_waivers, load_waivers
 
@@ -47,6 +48,7 @@ class Demand:
         rejected_kinds: On top of those in settings.
         now: The time at which signatures and waivers are judged; None asks the operating system.
         trust_roots: Digests of the signers that are trusted from outside the repository.
+        cache: Renders of earlier runs; None renders everything anew.
     """
 
     kubernetes_versions: tuple[str, ...] = ()
@@ -55,6 +57,7 @@ class Demand:
     severities: Mapping[str, Severity | None] = field(default_factory=lambda: MappingProxyType({}))
     now: datetime | None = None
     trust_roots: frozenset[str] = frozenset()
+    cache: RenderCache | None = None
 
     def over(self, settings: Settings) -> Settings:
         """The settings with the caller's wishes laid over them."""
@@ -108,7 +111,7 @@ def judge_merge(
         now=demand.now,
         trust_roots=demand.trust_roots,
     )
-    return judge_trees(change, before, merged, settings, progress, history=history, now=demand.now)
+    return judge_trees(change, before, merged, settings, progress, history=history, now=demand.now, cache=demand.cache)
 
 
 def judge_staged(repository: Repository, demand: Demand, progress: Progress) -> Report:
@@ -135,7 +138,7 @@ def judge_staged(repository: Repository, demand: Demand, progress: Progress) -> 
         tree=after.oid,
         paths=diff_trees(before, after),
     )
-    return judge_trees(change, before, after, settings, progress, now=demand.now)
+    return judge_trees(change, before, after, settings, progress, now=demand.now, cache=demand.cache)
 
 
 def _default_base(repository: Repository) -> tuple[str, str]:
@@ -167,6 +170,7 @@ def judge_trees(  # noqa: PLR0913 - what is judged, by what, and for whom
     *,
     history: History | None = None,
     now: datetime | None = None,
+    cache: RenderCache | None = None,
 ) -> Report:
     """Render two trees, ask every check, compare with the base, locate, decide.
 
@@ -178,6 +182,7 @@ def judge_trees(  # noqa: PLR0913 - what is judged, by what, and for whom
         progress: Told what is being done.
         history: The commits of the change; None where nothing is committed.
         now: When waivers are judged; None asks the operating system.
+        cache: Renders of earlier runs; None renders everything anew.
 
     Raises:
         SettingsError: The waivers of the base are not valid.
@@ -185,7 +190,7 @@ def judge_trees(  # noqa: PLR0913 - what is judged, by what, and for whom
     waivers = load_waivers(before, all_rules())
     if not settings.kubernetes_versions:
         settings = replace(settings, kubernetes_versions=(SchemaCatalog.newest(),))
-    context = SourceContext.from_settings(settings, progress)
+    context = SourceContext.from_settings(settings, progress, cache)
     progress("rendering the base")
     snapshot_before = render_tree(before, context)
     progress("rendering the merge" if change.base is not None else "rendering the files")

@@ -27,8 +27,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable of the developer's shell, of a CI runner or of a calling git hook reaches a test."""
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variable of the developer's shell, of a CI runner or of a calling git hook reaches a test, and no cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache-of-test"))
     for name in list(os.environ):
         if name.startswith(_LEAKS) or name in _LEAKING:
             monkeypatch.delenv(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -141,6 +141,32 @@ class HelmBuilder:
         }
         self._render(tuple(waiting.values()))
         return tuple(one if isinstance(one, HelmRendering) else self.rendered[one.digest] for one in prepared)
+
+    def begin(
+        self, tree: Tree, request: HelmRequest
+    ) -> tuple[Callable[[], Templated] | None, Callable[[Any], HelmRendering]]:
+        """Render one release in two steps, so that several may run at once.
+
+        Returns:
+            What runs Helm and touches nothing shared, None where nothing needs to run; and what makes the answer.
+        """
+        one = self._prepare(tree, ChartLoader(tree, self.documents), request)
+        if isinstance(one, HelmRendering):
+            return None, lambda _: one
+        if one.digest in self.rendered:
+            return None, lambda _: self.rendered[one.digest]
+        try:
+            program = self.program()
+        except ToolError as error:
+            self.rendered[one.digest] = _without_program(one, error)
+            return None, lambda _: self.rendered[one.digest]
+
+        def finish(answer: Templated) -> HelmRendering:
+            self.runs += 1
+            found = self.rendered[one.digest] = self._read(one, answer)
+            return found
+
+        return lambda: template(program, one.wanted, self.timeout, self.cache), finish
 
     def _prepare(self, tree: Tree, loader: ChartLoader, request: HelmRequest) -> _Prepared | HelmRendering:
         chart = loader.load(request.chart)

@@ -193,3 +193,29 @@ def test_nothing_but_https_and_oci_is_fetched(url: str, tmp_path: Path, capsys: 
     subprocess.run(["git", "-C", str(root), "reset", "--hard", "-q", "main"], check=True)
     assert run(["vendor", "-C", str(root)]) == 1
     assert "only https:// and oci://" in capsys.readouterr().err
+
+
+def test_second_check_reuses_renders_and_says_the_same_as_without_a_cache(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = packed()
+    builder = RepositoryBuilder(tmp_path / "app")
+    files = {
+        "clusters/one/flux-system/gotk-sync.yaml": SYNC,
+        "clusters/one/web.yaml": release(URL, "1.2.0"),
+        LOCK_PATH: lock(data, url=URL, requested="1.2.0"),
+        ".gitgate/charts/web.tgz": data,
+    }
+    builder.commit(files)
+    builder.commit({**files, "clusters/one/web.yaml": release(URL, "1.2.0").replace("mine", "yours")})
+    said = []
+    for more in ([], [], ["--no-cache"]):
+        arguments = ["check", "--base", "main~1", "--head", "main", "-v", "--git-dir", str(tmp_path / "app"), *more]
+        code = run(arguments)
+        said.append((code, *capsys.readouterr()))
+    assert [(code, out) for code, out, _ in said[1:]] == [(code, out) for code, out, _ in said[:2]]
+    assert [err.strip().rpartition("\n")[2] for _, _, err in said] == [
+        "renders: 0 reused from earlier runs, 4 new",
+        "renders: 4 reused from earlier runs, 0 new",
+        "",
+    ]

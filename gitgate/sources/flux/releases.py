@@ -106,7 +106,8 @@ def _work(owner: Owner, workshop: Workshop, source: FluxSource, chart: str) -> W
         return Work.done(Outcome(problems=(problem,)))
     request = _request(owner, workshop, source, chart, values.merged)
     notes = tuple(_missing_values(owner, workshop, values.missing))
-    return Work(None, lambda _: _finish(owner, workshop, workshop.context.helm.template(workshop.tree, request), notes))
+    run, answer = workshop.context.helm.begin(workshop.tree, request)
+    return Work(run, lambda printed: _finish(owner, workshop, answer(printed), notes))
 
 
 def _vendored(owner: Owner, workshop: Workshop, source: FluxSource) -> Work:
