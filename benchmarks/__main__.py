@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import cluster, parse, plan, policies, signatures, startup, validate
+from benchmarks import cluster, parse, plan, policies, signatures, sources, startup, validate
 
 
 def main() -> int:
@@ -21,6 +21,7 @@ def main() -> int:
         ("Shipped policies on 20,000 objects", policies.main),
         ("Plans", plan.main),
         ("Plans of a real API server", cluster.main),
+        ("What Flux applies, 300 Kustomizations and 100 releases", sources.main),
         ("Signatures of 1,000 commits", signatures.main),
     ):
         print(f"\n{title}")
