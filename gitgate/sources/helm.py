@@ -115,6 +115,7 @@ class HelmBuilder:
     runs: int = 0
     cache: RenderCache = field(default_factory=RenderCache)
     _program: HelmProgram | None = None
+    _loader: tuple[Tree, ChartLoader] | None = None
 
     def program(self) -> HelmProgram:
         """Helm, looked for once.
@@ -150,7 +151,9 @@ class HelmBuilder:
         Returns:
             What runs Helm and touches nothing shared, None where nothing needs to run; and what makes the answer.
         """
-        one = self._prepare(tree, ChartLoader(tree, self.documents), request)
+        if self._loader is None or self._loader[0] is not tree:
+            self._loader = (tree, ChartLoader(tree, self.documents))
+        one = self._prepare(tree, self._loader[1], request)
         if isinstance(one, HelmRendering):
             return None, lambda _: one
         if one.digest in self.rendered:
