@@ -11,6 +11,7 @@ from gitgate.checks.base import Examination
 from gitgate.checks.custom_resources import CRD_KIND, judge_custom_resources
 from gitgate.checks.policy import defines_rules
 from gitgate.checks.policy_rules import POLICY_RULES
+from gitgate.checks.policy_types import type_warnings
 from gitgate.finding import Finding, Severity, stable_field
 from gitgate.location import FieldPath, Location
 from gitgate.policy.cel import Engine, Program
@@ -131,6 +132,9 @@ def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebo
             if answer.code is not Code.LIMIT and (not answer.request.edited or is_asked_of_edits(answer))
         )
         absent |= new.absent
+    new_types, old_types = _type_warnings(proposal, settings, engine)
+    findings += new_types
+    baseline += old_types
     custom = judge_custom_resources(before, after, requests, settings, engine)
     findings += custom.findings
     baseline += custom.baseline
@@ -142,6 +146,21 @@ def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebo
             | ({"custom resources": custom.objects} if custom.objects else {})
         ),
         notes=tuple(_notes(absent)),
+    )
+
+
+def _type_warnings(
+    proposal: Proposal, settings: Settings, engine: Engine
+) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """Of the merge and of the base, each by its own definitions: what the change removes is doubted no more."""
+
+    def doubted(files: Mapping[str, bytes], resources: Sequence[Resource]) -> tuple[Finding, ...]:
+        policies = read_policies((*read_rulebook(files, settings.limits).resources, *resources))
+        return type_warnings(policies, resources, settings, engine)
+
+    return (
+        doubted(proposal.proposed_rulebook, proposal.after.resources),
+        doubted(proposal.rulebook, proposal.before.resources) if proposal.change.base is not None else (),
     )
 
 

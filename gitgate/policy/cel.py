@@ -7,13 +7,14 @@ all others go on. Only plain data goes in: what JSON can say, no NUL, no half ch
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -217,7 +218,7 @@ class Engine:
 
     def __init__(self) -> None:
         self._sources: list[dict[str, Any]] = []
-        self._compiled: dict[str, Program] = {}
+        self._compiled: dict[tuple[str, str], Program] = {}
         self._banned: dict[int, str] = {}
         self._worker: _Worker | None = None
         self.restarts = 0
@@ -234,7 +235,7 @@ class Engine:
         Raises:
             ToolError: The worker could not be started.
         """
-        key = repr(source)
+        key = _key(source)
         if key not in self._compiled:
             self._compiled[key] = self._compile(source)
         return self._compiled[key]
@@ -440,6 +441,12 @@ def _outcome(answer: Any) -> Outcome:
         errors=tuple(EvaluationError(*error) for error in answer["errors"]),
         annotations=tuple((index, value) for index, value in answer["annotations"]),
     )
+
+
+def _key(source: Source) -> tuple[str, str]:
+    """What tells sources apart: of the kinds a digest, as schemas are large, and two trees may differ in one."""
+    kinds = json.dumps(source.kinds).encode() if source.kinds else b""
+    return repr(replace(source, kinds=())), hashlib.sha256(kinds).hexdigest() if kinds else ""
 
 
 def _texts(source: Source) -> Iterator[str]:

@@ -163,7 +163,7 @@ def _doubts(source: dict[str, Any], environment: Environment, parts: list[tuple[
     for label, schemas in source.get("kinds", ()):
         shapes = {name: shape_of(schema) for name, schema in schemas.items()}
         for (part, index), (text, checked) in zip(parts, environment.checked, strict=False):
-            reading = read_fields(checked, shapes)
+            reading = read_fields(checked, shapes, converts=False)
             if part == "variables":
                 shapes[f"variables.{variables[index]}"] = reading.shape
             for message, node in reading.problems:

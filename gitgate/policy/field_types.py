@@ -122,26 +122,30 @@ class Reading:
     conversions: dict[int, str] = field(default_factory=dict)
 
 
-def read_fields(checked: CheckedExpression, names: Mapping[str, Shape]) -> Reading:
+def read_fields(checked: CheckedExpression, names: Mapping[str, Shape], *, converts: bool = True) -> Reading:
     """Walk an expression.
 
     Args:
         checked: The expression.
         names: What is known of the names, `variables.NAME` among them.
+        converts: Does text that stands for a time or bytes become one? Admission sees text, of which nothing is said.
     """
-    walker = _Walker(checked, names)
+    walker = _Walker(checked, names, converts=converts)
     walker.reading.shape = walker.read(checked.root, {})
     return walker.reading
 
 
 class _Walker:
-    def __init__(self, checked: CheckedExpression, names: Mapping[str, Shape]) -> None:
+    def __init__(self, checked: CheckedExpression, names: Mapping[str, Shape], *, converts: bool) -> None:
         self._checked = checked
         self._names = names
+        self._converts = converts
         self.reading = Reading()
 
     def read(self, node: Node, scope: Mapping[str, Shape]) -> Shape:
         shape = self._read(node, scope)
+        if shape.text and not self._converts:
+            return DYN
         is_read = node.kind in {"identifier", "select"} or node.name in {"_[_]", "value", "orValue"}
         if shape.text and is_read:
             self.reading.conversions[node.id] = shape.kind

@@ -123,6 +123,18 @@ POLICY_RULE_LIST: tuple[Rule, ...] = (
         why="The old ones judged this change, and the new ones too; from the merge on only the new ones do.",
         remedy="Have it reviewed by those who own the policies, in a change of its own.",
     ),
+    Rule(
+        id="policy/type-check",
+        title="An expression that does not fit a kind",
+        severity=Severity.WARNING,
+        what="An expression of a policy reads a field that a kind in its `matchConstraints` does not have, or compares "
+        "what cannot be equal. The kinds are those of the newest demanded Kubernetes version and of the definitions in "
+        "the tree, the first ten that the rules name one by one; rules with `*` are not looked at.",
+        why="The expression fails, or never says what it was meant to, for every object of that kind. The API server "
+        "warns of it in `status.typeChecking` and enforces the policy as it is; so does gitgate.",
+        remedy="Correct the field's name, or leave the kind to a policy of its own.",
+        references=(f"{_REFERENCE}#type-checking",),
+    ),
 )
 """Every rule of the policy check, sorted by id."""
 
