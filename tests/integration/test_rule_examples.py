@@ -111,6 +111,7 @@ NOT_IN_ONE_FILE: Mapping[str, str] = {
     "kustomize-cycle": "two kustomizations",
     **dict.fromkeys(
         (
+            "agent-refused",
             "agent-dangling-reference",
             "agent-dependency-cycle",
             "agent-invalid",

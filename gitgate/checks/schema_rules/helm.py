@@ -64,7 +64,7 @@ RULES: tuple[Rule, ...] = (
         ),
         why="What the release installs is unknown, or somebody has put another chart in its place.",
         remedy="Run `gitgate vendor`, and commit what it writes below `.gitgate/charts/`.",
-        references=(_CHARTS, "docs/adr/0036-vendored-charts.md"),
+        references=(_CHARTS,),
     ),
     Rule(
         id="schema/helm-values-file",
