@@ -124,8 +124,8 @@ class Plan:
 ASSUMPTIONS = (
     "The cluster has what the base says: the last sync went through, and nobody changed anything by hand.",
     (
-        "No admission webhook, quota or policy of the cluster changes or refuses what is applied, and features that are "
-        "off by default are off."
+        "No admission webhook, quota or policy of the cluster changes or refuses what is applied, and features that "
+        "are off by default are off."
     ),
 )
 _BOUND = "PersistentVolumeClaims are bound, Jobs run unsuspended, and what the server allocates is allocated already."
