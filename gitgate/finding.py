@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from gitgate.location import FieldPath, Location, format_field_path
+from gitgate.location import FieldPath, Location, Position, format_field_path
 from gitgate.resource import Origin, ResourceId
 
 
@@ -89,6 +89,7 @@ class Finding:
         message: One sentence, complete without the location; may contain untrusted text, so printers encode.
         resource: The object it is about, if any.
         field: Field inside that object.
+        within: A place inside the text that the field holds, such as an expression.
         origin: Where the object was read from; how the gate finds the line.
         location: Where to look; the gate fills it in from `origin` and `field` when a check leaves it None.
         fix: What to do, one sentence; None falls back to the rule's remedy.
@@ -104,6 +105,7 @@ class Finding:
     message: str
     resource: ResourceId | None = None
     field: FieldPath = ()
+    within: Position | None = None
     origin: Origin | None = None
     location: Location | None = None
     fix: str | None = None

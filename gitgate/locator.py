@@ -77,18 +77,39 @@ class Locator:
             path = (*origin.pointer, *finding.field)
             position = document.position(path, key=at_key)
             if position is not None:
-                return Location(origin.path, position)
+                return Location(origin.path, self._inside(finding, position, _descend(document.value, path)))
             return Location(origin.path, document.nearest(path), Precision.OBJECT)
         rendered = self._rendered.get((finding.resource, origin))
         written = _follow(_descend(document.value, origin.pointer), rendered, finding.field)
         if written is not None:
-            position = document.position((*origin.pointer, *written), key=at_key)
+            path = (*origin.pointer, *written)
+            position = document.position(path, key=at_key)
             if position is not None:
-                return Location(origin.path, position)
+                return Location(origin.path, self._inside(finding, position, _descend(document.value, path)))
         patched = next(self._in_patches(finding, rendered), None)
         if patched is not None:
             return patched
         return Location(origin.path, Position(origin.line, 1), Precision.OBJECT)
+
+    def _inside(self, finding: Finding, position: Position, text: Any) -> Position:
+        """The place inside a text, where the file spells that line of it as it is; else where the text starts."""
+        within, origin = finding.within, finding.origin
+        if within is None or origin is None or not isinstance(text, str):
+            return position
+        lines = text.split("\n")
+        if not 1 <= within.line <= len(lines):
+            return position
+        written = self._line(origin.path, position.line)[position.column - 1 :]
+        if written.startswith("|"):
+            wanted, line = lines[within.line - 1], position.line + within.line
+            spelt = self._line(origin.path, line)
+            indentation = len(spelt) - len(wanted)
+            is_same = spelt.endswith(wanted) and not spelt[:indentation].strip(" ")
+            return Position(line, indentation + within.column) if is_same else position
+        quote = written[:1] if written[:1] in {"'", '"'} else ""
+        if len(lines) > 1 or not written.startswith(f"{quote}{text}{quote}"):
+            return position
+        return Position(position.line, position.column + len(quote) + within.column - 1)
 
     @cached_property
     def _rendered(self) -> dict[tuple[ResourceId | None, Origin], Any]:

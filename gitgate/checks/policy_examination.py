@@ -13,7 +13,7 @@ from gitgate.checks.policy import defines_rules
 from gitgate.checks.policy_rules import POLICY_RULES
 from gitgate.checks.policy_types import type_warnings
 from gitgate.finding import Finding, Severity, stable_field
-from gitgate.location import FieldPath, Location
+from gitgate.location import FieldPath, Location, Position
 from gitgate.policy.cel import Engine, Program
 from gitgate.policy.definition import Action, Binding, Policy, read_bindings, read_policies
 from gitgate.policy.evaluation import Answer, Bound, Code, Surroundings, User, evaluate, is_asked_of_edits
@@ -209,6 +209,7 @@ def _compile(policy: Policy, settings: Settings, engine: Engine) -> tuple[Progra
             f"line {problem.line}, column {problem.column} of the expression: {problem.message}",
             policy.resource,
             policy.field_of(problem.part, problem.index),
+            Position(problem.line, problem.column),
         )
         for problem in program.problems
     ]
@@ -326,13 +327,14 @@ def _judges(resources: Iterable[Resource]) -> dict[tuple[str, str], Resource]:
     return {(resource.id.kind, resource.id.name): resource for resource in (*policies, *bindings)}
 
 
-def _finding(code: str, message: str, resource: Resource, path: FieldPath) -> Finding:
+def _finding(code: str, message: str, resource: Resource, path: FieldPath, within: Position | None = None) -> Finding:
     return Finding(
         rule=f"policy/{code}",
         severity=POLICY_RULES[code].severity,
         message=" ".join(message.split()),
         resource=resource.id,
         field=path,
+        within=within,
         origin=resource.origin,
         stable_field=stable_field(resource.data, path),
         discriminator=message if code == "compile-error" else "",
