@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from gitgate.signature.verify import VerificationRequest, verify_range
 from tests.support.keys import SigningKeys, commit_signed, signers_document, signers_files
 from tests.support.repository import RepositoryBuilder
 
-NOW = datetime.now(UTC)
+NOW = datetime.now(UTC) + timedelta(hours=1)
+"""When tests judge: later than any key or signature that a long run of the tests makes."""
 FILES = {"app.yaml": "a: 1\n", "clusters/prod/app.yaml": "a: 1\n", "images/web.yaml": "tag: 1\n"}
 
 

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 @contextlib.contextmanager
 def at_most(seconds: float) -> Iterator[None]:
     """Demand that the programs that end inside, with all that they started, take no more CPU time than that."""
-    before = _spent()
+    before = spent()
     yield
-    spent = _spent() - before
-    assert spent <= seconds, f"{spent:.2f} seconds of CPU time, and {seconds:g} are allowed"
+    taken = spent() - before
+    assert taken <= seconds, f"{taken:.2f} seconds of CPU time, and {seconds:g} are allowed"
 
 
-def _spent() -> float:
+def spent() -> float:
+    """Seconds of CPU time of all programs that were started and have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
