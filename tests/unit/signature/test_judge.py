@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -30,8 +30,8 @@ from tests.support.keys import (
     signed,
     signers_document,
 )
+from tests.support.signature_scene import NOW
 
-NOW = datetime.now(UTC)
 Judge = Callable[[bytes], set[Code]]
 
 
