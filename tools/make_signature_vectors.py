@@ -1,4 +1,4 @@
-"""Make gitgate/signature/vectors/: the commits that gpgv must judge as expected before gitgate believes it.
+"""Make gitgate/signature/vectors/: the commits that must be judged as expected before gitgate believes any verdict.
 
     python tools/make_signature_vectors.py
 
@@ -27,9 +27,38 @@ Known to be {{}}
 
 def main() -> None:
     """Write all vectors."""
+    VECTORS.mkdir(exist_ok=True)
+    _make_openpgp()
+    with tempfile.TemporaryDirectory() as home:
+        _make_ssh(Path(home))
+
+
+def _make_ssh(home: Path) -> None:
+    key = home / "key"
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "gitgate self-test", "-f", str(key)], check=True
+    )
+    payload = PAYLOAD.format("good").encode()
+    armor = _sign_by_ssh(key, payload, "git")
+    body = base64.b64decode("".join(armor.splitlines()[1:-1]))
+    changed = base64.b64encode(body[:-1] + bytes([body[-1] ^ 1])).decode()
+    lines = [changed[at : at + 70] for at in range(0, len(changed), 70)]
+    first, last = armor.splitlines()[0], armor.splitlines()[-1]
+    _write_armored("ssh-good.commit", payload, armor)
+    _write_armored("ssh-other-payload.commit", payload.replace(b"good", b"evil"), armor)
+    _write_armored("ssh-other-signature.commit", payload, "\n".join([first, *lines, last]))
+    _write_armored("ssh-other-namespace.commit", payload, _sign_by_ssh(key, payload, "file"))
+    shutil.copy(home / "key.pub", VECTORS / "ssh-good.pub")
+
+
+def _sign_by_ssh(key: Path, payload: bytes, namespace: str) -> str:
+    command = ["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", str(key)]
+    return subprocess.run(command, input=payload, stdout=subprocess.PIPE, check=True).stdout.decode().strip()
+
+
+def _make_openpgp() -> None:
     home = Path(tempfile.mkdtemp(prefix="gg-", dir="/tmp"))
     try:
-        VECTORS.mkdir(exist_ok=True)
         good, revoked = (_make_key(home, name) for name in ("good", "revoked"))
         payload = PAYLOAD.format("good").encode()
         signature = _sign(home, good, payload)
@@ -69,8 +98,12 @@ def _write(name: str, payload: bytes, signature: bytes) -> None:
     encoded = base64.b64encode(signature).decode()
     lines = ["-----BEGIN PGP SIGNATURE-----", "", *(encoded[at : at + 64] for at in range(0, len(encoded), 64))]
     lines.append("-----END PGP SIGNATURE-----")
+    _write_armored(name, payload, "\n".join(lines))
+
+
+def _write_armored(name: str, payload: bytes, armor: str) -> None:
     headers, message = payload.split(b"\n\n", 1)
-    (VECTORS / name).write_bytes(headers + b"\ngpgsig " + "\n ".join(lines).encode() + b"\n\n" + message)
+    (VECTORS / name).write_bytes(headers + b"\ngpgsig " + armor.replace("\n", "\n ").encode() + b"\n\n" + message)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from gitgate.signature.clock import check_clock
 from gitgate.signature.commit import CommitObject, TagObject
 from gitgate.signature.openpgp import OpenPgpVerifier, openpgp_verifier
 from gitgate.signature.packets import read_signature
-from gitgate.signature.self_test import self_test
+from gitgate.signature.self_test import self_test_openpgp, self_test_ssh
 from gitgate.signature.signers import Holder, Signers
 from gitgate.signature.ssh import NAMESPACE, SSH_MAGIC, read_ssh_signature, verify_ssh
 from gitgate.signature.verdict import Code, Failure, Format, SignatureEvidence, in_order
@@ -29,6 +29,7 @@ class SignatureJudge:
         self._seconds = int(now.timestamp()) if attested else check_clock(now)
         self._stack = stack
         self._openpgp: OpenPgpVerifier | None = None
+        self._ssh_is_tested = False
         self._lock = Lock()
 
     def judge(self, signed: CommitObject | TagObject) -> SignatureEvidence:
@@ -90,6 +91,7 @@ class SignatureJudge:
         signature = read_ssh_signature(data)
         if isinstance(signature, Failure):
             return SignatureEvidence(format=kind, failures=(signature,))
+        self._test_ssh()
         return verify_ssh(payload, signature, self._signers.ssh_keys, self._signers.strength, namespace)
 
     def _openpgp_verifier(self) -> OpenPgpVerifier:
@@ -97,9 +99,15 @@ class SignatureJudge:
         with self._lock:
             if self._openpgp is None:
                 if self._signers.certificates:
-                    self_test()
+                    self_test_openpgp()
                 self._openpgp = self._stack.enter_context(openpgp_verifier(self._signers.certificates))
             return self._openpgp
+
+    def _test_ssh(self) -> None:
+        with self._lock:
+            if not self._ssh_is_tested:
+                self_test_ssh()
+                self._ssh_is_tested = True
 
     def _demands(self, evidence: SignatureEvidence) -> Iterator[Failure]:
         """What the signers file adds to the mathematics: formats, windows, revocation."""
