@@ -33,6 +33,9 @@ DEFAULT_OUTPUT_LIMIT = 256 * 1024 * 1024
 _STDERR_LIMIT = 64 * 1024
 _CHUNK = 1 << 16
 _COPROCESS_BUFFER = 1 << 18
+_PATIENCE = 5.0
+"""Seconds for the supervisor of servers to end them, and to run a last program, a little longer than it gives that."""
+_AT_END_PATIENCE = 130.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,18 +378,21 @@ class Servers:
     killed.
 
     Args:
+        environment: Added to `child_environment()`, for the programs.
         lifetime: Seconds after which everything is killed.
 
     Raises:
         ToolError: From every method, when the supervisor is gone.
     """
 
-    def __init__(self, *, lifetime: float = 3600.0) -> None:
+    def __init__(self, *, environment: Mapping[str, str] | None = None, lifetime: float = 3600.0) -> None:
         script = Path(__file__).with_name("supervisor.py")
         place = tempfile.gettempdir()
+        self._patience = _PATIENCE
         self._supervisor = Coprocess(
-            [sys.executable, "-I", "-S", str(script), place], cwd=Path(place), lifetime=lifetime
-        )
+            [sys.executable, "-I", "-S", str(script), place],
+            cwd=Path(place), environment=environment, lifetime=lifetime,
+        )  # fmt: skip
         try:
             self.directory = Path(json.loads(self._supervisor.read_line()))
         except BaseException:
@@ -404,9 +410,20 @@ class Servers:
         """Process number of the supervisor."""
         return self._supervisor.pid
 
-    def start(self, arguments: Sequence[str], log: Path) -> int:
-        """Start a program with its output in a file, and give its number, from 0."""
-        return int(self._ask({"start": list(arguments), "log": str(log)}))
+    def start(self, arguments: Sequence[str], log: Path, *, group: bool = False) -> int:
+        """Start a program with its output in a file, and give its number, from 0.
+
+        Args:
+            arguments: Absolute program path and its arguments.
+            log: The file.
+            group: Is what it starts itself to be ended with it?
+        """
+        return int(self._ask({"start": list(arguments), "log": str(log), "group": group}))
+
+    def at_end(self, arguments: Sequence[str] | None) -> None:
+        """Have a program run when this is closed or this process is gone; None takes that back."""
+        self._patience = _PATIENCE if arguments is None else _AT_END_PATIENCE
+        self._ask({"at_end": None if arguments is None else list(arguments)})
 
     def poll(self) -> tuple[int | None, ...]:
         """For each program its exit code, or None while it runs."""
@@ -414,7 +431,7 @@ class Servers:
 
     def close(self) -> None:
         """End every program and remove the directory."""
-        self._supervisor.end(5)
+        self._supervisor.end(self._patience)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _ask(self, request: Mapping[str, Any]) -> Any:

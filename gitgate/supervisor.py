@@ -5,7 +5,9 @@ it started and removes what that wrote. Where the system can do it (Linux) the s
 is run as a script by `gitgate.process.Servers` and imports nothing of gitgate.
 
 One request a line, as JSON, with one line for an answer: `{"start": [program, ...], "log": file}` gives a number,
-`{"poll": true}` a list with null for each server that runs and the exit code of each that does not.
+`{"poll": true}` a list with null for each server that runs and the exit code of each that does not. With `"group"` a
+program is ended with all that it started itself. `{"at_end": [program, ...]}` is run at the end, when nothing else runs
+any more, and `{"at_end": null}` takes that back.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 
+_AT_END_SECONDS = 120.0
+_SETTLING_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -29,36 +34,69 @@ def main() -> int:
     os.umask(0o077)
     directory = tempfile.mkdtemp(prefix="gitgate-servers-", dir=sys.argv[1])
     children: list[int] = []
+    groups: set[int] = set()
     ended: dict[int, int] = {}
+    at_end: list[str] | None = None
     try:
         _answer(directory)
         for line in sys.stdin:
             request = json.loads(line)
             if "start" in request:
-                children.append(_start(request["start"], request["log"], directory))
+                children.append(_start(request["start"], request["log"], directory, group=request["group"]))
+                groups |= {children[-1]} if request["group"] else set()
                 _answer(len(children) - 1)
+            elif "at_end" in request:
+                at_end = request["at_end"]
+                _answer(None)
             else:
                 _answer([_ended(child, ended) for child in children])
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        unsettled = False
         for child in children:
             if _ended(child, ended) is None:
-                os.kill(child, signal.SIGKILL)
+                unsettled = unsettled or child in groups
+                (os.killpg if child in groups else os.kill)(child, signal.SIGKILL)
                 os.waitpid(child, 0)
+        if at_end:
+            # A daemon may still be busy with what a program asked of it that is gone now.
+            time.sleep(_SETTLING_SECONDS if unsettled else 0)
+            _run(at_end, directory)
         shutil.rmtree(directory, ignore_errors=True)
     return 0
+
+
+def _run(arguments: list[str], directory: str) -> None:
+    """Run a program to its end, for as long as it may take."""
+    child = _start(arguments, os.devnull, directory, group=True, tied=False)
+    ended: dict[int, int] = {}
+    deadline = time.monotonic() + _AT_END_SECONDS
+    while _ended(child, ended) is None:
+        if time.monotonic() > deadline:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return
+        time.sleep(0.05)
 
 
 def _answer(value: object) -> None:
     print(json.dumps(value), flush=True)  # noqa: T201 - its protocol
 
 
-def _start(arguments: list[str], log: str, directory: str) -> int:
+def _start(arguments: list[str], log: str, directory: str, *, group: bool, tied: bool = True) -> int:
     parent = os.getpid()
     child = os.fork()
     if child:
+        if group:
+            with contextlib.suppress(OSError):  # the child does it, too: whoever is first
+                os.setpgid(child, child)
         return child
     try:
-        _end_with_parent(parent)
+        if group:
+            os.setpgid(0, 0)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if tied:
+            _end_with_parent(parent)
         nothing = os.open(os.devnull, os.O_RDONLY)
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(nothing, 0)

@@ -74,3 +74,24 @@ def test_a_program_gets_nothing_of_the_environment(monkeypatch: pytest.MonkeyPat
         servers.start(["/usr/bin/env"], servers.directory / "log")
         wait_until(lambda: servers.poll() == (0,))
         assert "hunter2" not in (servers.directory / "log").read_text()
+
+
+def test_a_program_ends_with_what_it_started_and_then_the_last_one_runs(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    last = ["/bin/sh", "-c", f'[ -n "$PLACE" ] && cat "$PLACE/pid" >{done}']
+    with Servers(environment={"PLACE": str(tmp_path)}) as servers:
+        servers.at_end(last)
+        servers.start(
+            ["/bin/sh", "-c", f"sleep 60 & echo $! >{tmp_path}/pid; wait"], servers.directory / "log", group=True
+        )
+        wait_until((tmp_path / "pid").exists)
+        wait_until(lambda: (tmp_path / "pid").read_text().strip())
+    assert is_gone(int((tmp_path / "pid").read_text()))
+    assert done.read_text() == (tmp_path / "pid").read_text()
+
+
+def test_the_last_program_can_be_taken_back(tmp_path: Path) -> None:
+    with Servers() as servers:
+        servers.at_end(["/bin/sh", "-c", f"touch {tmp_path}/done"])
+        servers.at_end(None)
+    assert not (tmp_path / "done").exists()
