@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gitgate import bundled
+from gitgate.checks.policy_objects import ServedObjects
 from gitgate.location import Position
 from gitgate.own_document import demand_schema, error_at, read_document
 from gitgate.policy.cel import Engine, Program
@@ -18,6 +19,7 @@ from gitgate.policy.definition import Action, Binding, Policy, read_bindings, re
 from gitgate.policy.evaluation import Answer, Bound, Code, Surroundings, User, evaluate
 from gitgate.policy.requests import Kinds, requests_of
 from gitgate.resource import Origin, Resource, ResourceId, split_api_version
+from gitgate.schema.catalog import SchemaCatalog
 from gitgate.schema.scope import is_cluster_scoped
 from gitgate.yaml_document import YamlProblem
 
@@ -169,9 +171,9 @@ class CaseRunner:
         for binding in read_bindings(resources):
             self._bindings.setdefault(binding.policy, []).append(binding)
         self._programs: dict[str, Program] = {}
-        self._kinds = Kinds(
-            is_cluster_scoped, [item for item in resources if item.id.kind == "CustomResourceDefinition"]
-        )
+        definitions = [item for item in resources if item.id.kind == "CustomResourceDefinition"]
+        self._kinds = Kinds(is_cluster_scoped, definitions)
+        self._served = ServedObjects(SchemaCatalog.newest(), definitions)
 
     def run(self, case: Case) -> CaseResult:
         """Judge one case.
@@ -192,7 +194,8 @@ class CaseRunner:
         bounds = [Bound(policy, binding, program) for binding in bindings]
         requests = list(requests_of(case.new, case.old, self._kinds))
         spaces = {request.namespace: case.namespace for request in requests if case.namespace is not None}
-        answers = list(evaluate(self._engine, bounds, requests, Surroundings(spaces, case.parameters, case.user)))
+        surroundings = Surroundings(spaces, case.parameters, case.user, served=self._served)
+        answers = list(evaluate(self._engine, bounds, requests, surroundings))
         words = tuple(dict.fromkeys(answer.message for answer in answers))
         return CaseResult(case, min(map(_said, answers), key=_WORST.index, default=ALLOW), words)
 

@@ -10,6 +10,7 @@ from typing import Any
 from gitgate.checks.base import Examination
 from gitgate.checks.custom_resources import CRD_KIND, judge_custom_resources
 from gitgate.checks.policy import defines_rules
+from gitgate.checks.policy_objects import ServedObjects
 from gitgate.checks.policy_rules import POLICY_RULES
 from gitgate.checks.policy_types import type_warnings
 from gitgate.finding import Finding, Severity, stable_field
@@ -108,6 +109,7 @@ def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebo
     definitions = [item for item in (*before, *after) if (item.id.group, item.id.kind) == CRD_KIND]
     requests = plan_requests(before, after, Kinds(is_cluster_scoped, definitions))
     user = User(settings.policy.user, settings.policy.groups)
+    served = ServedObjects.of_settings(settings, (*before, *after)), ServedObjects.of_settings(settings, before)
     findings: list[Finding] = [*_changes(proposal, settings)]
     baseline: list[Finding] = []
     absent: set[str] = set()
@@ -120,8 +122,8 @@ def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebo
             baseline += defects
         if not bounds:
             continue
-        new = Surroundings(_namespaces(after), rulebook.parameters, user, _namespaces(before))
-        old = Surroundings(_namespaces(before), rulebook.parameters, user)
+        new = Surroundings(_namespaces(after), rulebook.parameters, user, earlier=_namespaces(before), served=served[0])
+        old = Surroundings(_namespaces(before), rulebook.parameters, user, served=served[1])
         found = list(evaluate(engine, bounds, requests.proposed, new))
         findings += _unique(_answered(answer, rulebook) for answer in found)
         standing = evaluate(engine, bounds, requests.standing, old)

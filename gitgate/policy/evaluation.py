@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from gitgate.location import FieldPath
 from gitgate.policy.cel import Engine, Item, Outcome, Program
@@ -95,6 +95,26 @@ class Bound:
     program: Program
 
 
+class AsWritten:
+    """Takes objects as git has them; `checks.policy_objects` knows what the API server makes of them."""
+
+    def request(self, request: Request) -> Request:
+        """The request that policies see."""
+        return request
+
+    def data(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The object that policies see as params, or as a Namespace."""
+        return data
+
+
+class Serving(Protocol):
+    """What becomes of objects before policies see them; see `AsWritten`."""
+
+    def request(self, request: Request, /) -> Request: ...  # noqa: D102 - as in AsWritten
+
+    def data(self, data: Mapping[str, Any], /) -> Mapping[str, Any]: ...  # noqa: D102
+
+
 @dataclass(slots=True)
 class Surroundings:
     """What requests are judged among.
@@ -105,6 +125,7 @@ class Surroundings:
         user: Who asks.
         earlier: Namespaces as the base has them: a change cannot leave a policy's reach by relabelling a Namespace.
         absent: Namespaces that a selector was asked about although the tree does not have them; grows.
+        served: What the API server makes of objects before it asks.
     """
 
     namespaces: Mapping[str, Mapping[str, Any]]
@@ -112,12 +133,14 @@ class Surroundings:
     user: User = field(default_factory=User)
     earlier: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
+    served: Serving = field(default_factory=AsWritten)
     _known: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def namespace(self, name: str) -> Mapping[str, Any]:
         """The Namespace as the cluster would have it: with its name as a label, and there even if the tree has none."""
         if name not in self._known:
-            data = self.namespaces.get(name, {"apiVersion": "v1", "kind": "Namespace"})
+            written = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+            data = self.served.data(self.namespaces.get(name, written))
             metadata = data.get("metadata")
             metadata = metadata if isinstance(metadata, Mapping) else {}
             self._known[name] = {
@@ -216,6 +239,7 @@ def _questions(
             concerned = candidates[request.target] = _concerned(bounds, request.target)
         if not concerned.always.bounds and not concerned.others:
             continue
+        request = surroundings.served.request(request)  # noqa: PLW2901 - only what somebody asks about is completed
         names = _names(request, surroundings)
         meant = _meant(concerned.others, request, surroundings) if concerned.others else []
         plain = tuple(bound for bound in meant if bound.policy.param_kind is None)
@@ -278,7 +302,7 @@ def _with_parameters(
         if reference is None:
             yield None, bound
             continue
-        found = list(_parameters(bound, request, surroundings.parameters))
+        found = list(_parameters(bound, request, surroundings))
         for data in found:
             yield data, bound
         if not found and reference.denies_absence:
@@ -319,11 +343,11 @@ def _names(request: Request, surroundings: Surroundings) -> dict[str, Any]:
     }
 
 
-def _parameters(bound: Bound, request: Request, resources: Sequence[Resource]) -> Iterator[Mapping[str, Any]]:
+def _parameters(bound: Bound, request: Request, surroundings: Surroundings) -> Iterator[Mapping[str, Any]]:
     reference, kind = bound.binding.parameters, bound.policy.param_kind
     if reference is None or kind is None:
         return
-    for resource in resources:
+    for resource in surroundings.parameters:
         if (resource.id.api_version, resource.id.kind) != kind:
             continue
         namespace = resource.id.namespace
@@ -333,7 +357,7 @@ def _parameters(bound: Bound, request: Request, resources: Sequence[Resource]) -
             continue
         if reference.selector is not None and not selects(reference.selector, labels_of(resource.data)):
             continue
-        yield resource.data
+        yield surroundings.served.data(resource.data)
 
 
 def _read(outcome: Outcome, bound: Bound, request: Request) -> Iterator[Answer]:

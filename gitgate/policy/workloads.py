@@ -22,6 +22,10 @@ TEMPLATES: Mapping[tuple[str, str], FieldPath] = {
 """Where the pod's template is, by group and kind."""
 
 
+_OWNERS: Mapping[str, tuple[str, str]] = {"CronJob": ("batch/v1", "Job"), "Deployment": ("apps/v1", "ReplicaSet")}
+"""Workloads that make their pods through another."""
+
+
 def template_path(group: str, kind: str) -> FieldPath | None:
     """Where a kind keeps its pod template; None for a kind that makes no pods."""
     return TEMPLATES.get((group, kind))
@@ -37,6 +41,8 @@ def pod_of(data: Mapping[str, Any], path: FieldPath, namespace: str) -> dict[str
     metadata = template.get("metadata")
     owner = data.get("metadata")
     name = owner.get("name", "") if isinstance(owner, Mapping) else ""
+    api_version, kind = _OWNERS.get(str(data.get("kind")), (data.get("apiVersion"), data.get("kind")))
+    reference = {"apiVersion": api_version, "kind": kind, "name": name, "controller": True, "blockOwnerDeletion": True}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -44,6 +50,7 @@ def pod_of(data: Mapping[str, Any], path: FieldPath, namespace: str) -> dict[str
             **(metadata if isinstance(metadata, Mapping) else {}),
             "namespace": namespace,
             "generateName": f"{name}-",
+            "ownerReferences": [reference],
         },
         "spec": template["spec"],
     }

@@ -30,7 +30,11 @@ class Kinds:
 
     def find(self, resource: Resource) -> TypeNode | None:
         """The type of an object; None where nothing defines its kind."""
-        key = (resource.id.api_version, resource.id.kind)
+        return self.node(resource.id.api_version, resource.id.kind)
+
+    def node(self, api_version: str, kind: str) -> TypeNode | None:
+        """The type of a kind; None where nothing defines it."""
+        key = (api_version, kind)
         if key not in self._nodes:
             node = self._tables.kind(*key)
             if node is None and key in self._structural:
