@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gitgate.errors import ToolError
@@ -30,6 +30,10 @@ MANAGERS: Mapping[ApplyMethod, str] = {
 """Field managers: argo-cd/common/common.go, `ArgoCDSSAManager`; fluxcd/kustomize-controller; kubectl."""
 _BINDINGS = frozenset({"RoleBinding", "ClusterRoleBinding"})
 _SECONDS = 15.0
+_PATIENCE = 10.0
+"""Seconds that controllers are given to take their finalizers off."""
+_POLL = 0.1
+_CONFLICTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +45,14 @@ class Applied:
         body: The object as stored; empty where it was refused.
         failures: Why it was refused, or deleted and created anew.
         replaced: Was it deleted and created anew?
+        previous: The object as it was stored right before, where controllers may have changed it; else empty.
     """
 
     sent: Mapping[str, Any]
     body: Mapping[str, Any]
     failures: tuple[Failure, ...] = ()
     replaced: bool = False
+    previous: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def accepted(self) -> bool:
@@ -61,9 +67,11 @@ class Applier:
         client: The API server.
         discovery: What it serves.
         kinds: Types, for the patches that kubectl and Flux work out themselves.
+        controllers: Do controllers run, which see to finalizers and change what is stored?
     """
 
-    def __init__(self, client: Client, discovery: Discovery, kinds: Kinds) -> None:
+    def __init__(self, client: Client, discovery: Discovery, kinds: Kinds, *, controllers: bool = False) -> None:
+        self._controllers = controllers
         self._client = client
         self._discovery = discovery
         self._kinds = kinds
@@ -83,6 +91,12 @@ class Applier:
         Raises:
             ToolError: The server is out of order.
         """
+        if self._controllers:
+            live = self._request(resource, "GET", self.path(resource))
+            return replace(self._apply(resource, how, data), previous=live.body if live.accepted else {})
+        return self._apply(resource, how, data)
+
+    def _apply(self, resource: Resource, how: Handling, data: Mapping[str, Any] | None) -> Applied:
         sent = self._as_sent(resource, how, data or resource.data)
         answer = self._send(resource, how.method, sent)
         if answer.accepted:
@@ -112,7 +126,7 @@ class Applier:
     def delete(self, resource: Resource) -> tuple[Failure, ...]:
         """Delete an object and whatever holds it, as its controllers would; why it cannot be deleted."""
         path = self.path(resource)
-        deadline = time.monotonic() + _SECONDS
+        begun = time.monotonic()
         while True:
             answer = self._request(
                 resource, "DELETE", path, {"propagationPolicy": "Background", "gracePeriodSeconds": 0}
@@ -121,12 +135,15 @@ class Applier:
                 return ()
             if not answer.accepted and answer.status != 409:
                 return failures_of(answer)
-            if time.monotonic() > deadline:
+            if time.monotonic() > begun + _SECONDS:
                 raise ToolError(f"{resource.id} was deleted and does not go")
-            self._let_go(resource, path)
+            if self._controllers and time.monotonic() < begun + _PATIENCE:
+                time.sleep(_POLL)
+            else:
+                self._let_go(resource, path)
 
     def _let_go(self, resource: Resource, path: str) -> None:
-        """No controllers run that would take their finalizers off."""
+        """No controllers run, or none of its own, that would take its finalizers off."""
         live = self._request(resource, "GET", path)
         if live.status == 404:
             return
@@ -170,12 +187,24 @@ class Applier:
             body = _annotated(sent) if method is ApplyMethod.CLIENT_SIDE else sent
             return self._request(resource, "POST", path.rpartition("/")[0], body, query=query)
         if method is ApplyMethod.REPLACE:
-            body = copied(dict(sent))
-            if isinstance(body.get("metadata"), dict):
-                body["metadata"]["resourceVersion"] = live.body.get("metadata", {}).get("resourceVersion")
-            return self._request(resource, "PUT", path, body, query=query)
+            answer = self._put(resource, sent, live.body, query)
+            for _ in range(_CONFLICTS if answer.body.get("reason") == "Conflict" else 0):
+                # A controller was faster.
+                live = self._request(resource, "GET", path)
+                answer = self._put(resource, sent, live.body, query)
+                if answer.body.get("reason") != "Conflict":
+                    break
+            return answer
         patch = self._patch(resource, live.body, sent)
         return self._request(resource, "PATCH", path, patch, content="application/merge-patch+json", query=query)
+
+    def _put(
+        self, resource: Resource, sent: Mapping[str, Any], live: Mapping[str, Any], query: Mapping[str, str]
+    ) -> Answer:
+        body = copied(dict(sent))
+        if isinstance(body.get("metadata"), dict):
+            body["metadata"]["resourceVersion"] = live.get("metadata", {}).get("resourceVersion")
+        return self._request(resource, "PUT", self.path(resource), body, query=query)
 
     def _patch(self, resource: Resource, live: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
         """Kubectl's three-way patch, spelt as the merge patch from what is there to what comes of it."""

@@ -59,13 +59,13 @@ class Client:
     Args:
         address: `https://127.0.0.1:6443`.
         context: Whom to trust, and the certificate to show.
-        headers: Sent with every request: a bearer token.
+        headers: Sent with every request: a bearer token, whom to act as; a name may come more than once.
 
     Raises:
         ToolError: httpx is not installed; from every method: the server does not answer.
     """
 
-    def __init__(self, address: str, context: ssl.SSLContext, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, address: str, context: ssl.SSLContext, headers: Iterable[tuple[str, str]] = ()) -> None:
         try:
             import httpx  # noqa: PLC0415 - heavy, and only here
         except ImportError as error:
@@ -77,7 +77,7 @@ class Client:
         self._http: httpx.Client = httpx.Client(
             base_url=address,
             verify=context,
-            headers=dict(headers or {}),
+            headers=list(headers),
             trust_env=False,
             timeout=_SECONDS,
             limits=httpx.Limits(max_connections=THREADS, max_keepalive_connections=THREADS),

@@ -10,7 +10,7 @@ import base64
 import binascii
 import ssl
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,14 +97,18 @@ def context_names(data: bytes) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if isinstance(name, str)))
 
 
-def connect(access: ClusterAccess) -> Client:
+def connect(access: ClusterAccess, headers: Iterable[tuple[str, str]] = ()) -> Client:
     """A client of the cluster; close it.
+
+    Args:
+        access: Where it is, and who asks.
+        headers: Sent with every request.
 
     Raises:
         ToolError: Its certificates cannot be read.
     """
-    headers = {"Authorization": f"Bearer {access.token}"} if access.token is not None else {}
-    return Client(access.server, trust(access), headers)
+    bearer = [("Authorization", f"Bearer {access.token}")] if access.token is not None else []
+    return Client(access.server, trust(access), [*bearer, *headers])
 
 
 def trust(access: ClusterAccess) -> ssl.SSLContext:

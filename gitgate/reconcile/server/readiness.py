@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from gitgate.errors import ToolError
 from gitgate.reconcile.server.client import Client
@@ -26,9 +27,11 @@ class Readiness:
     Args:
         client: The API server.
         discovery: What it serves; forgets, where definitions come.
+        controllers: Do controllers run, which do their part?
     """
 
-    def __init__(self, client: Client, discovery: Discovery) -> None:
+    def __init__(self, client: Client, discovery: Discovery, *, controllers: bool = False) -> None:
+        self._controllers = controllers
         self._client = client
         self._discovery = discovery
         self._probes = 0
@@ -65,8 +68,17 @@ class Readiness:
                 continue
             namespace = resource.id.namespace or "default"
             path = f"/api/v1/namespaces/{namespace}/resourcequotas/{resource.id.name}/status"
+            if self._controllers:
+                _until(lambda path=path: _counted(self._client.get(path).body), f"{resource.id} is not counted")  # type: ignore[misc]
+                continue
             status = {"status": {"hard": dict(hard), "used": dict.fromkeys(hard, "0")}}
             self._client.request("PATCH", path, status, content="application/merge-patch+json")
+
+    def accounts(self, namespaces: Iterable[str]) -> None:
+        """Wait for the ServiceAccounts that their controller makes in new namespaces: Pods are refused without."""
+        for namespace in namespaces if self._controllers else ():
+            path = f"/api/v1/namespaces/{quote(namespace, safe='')}/serviceaccounts/default"
+            _until(lambda path=path: self._client.get(path).accepted, f"Namespace {namespace} has no ServiceAccount")  # type: ignore[misc]
 
     def policies(self, *, mutating: bool) -> None:
         """Wait until every policy stored so far is enforced.
@@ -162,6 +174,11 @@ def _is_decided(body: Mapping[str, Any]) -> bool:
     conditions = body.get("status", {}).get("conditions") or ()
     states = {one.get("type"): one.get("status") for one in conditions if isinstance(one, Mapping)}
     return states.get("Established") == "True" or states.get("NamesAccepted") == "False"
+
+
+def _counted(body: Mapping[str, Any]) -> bool:
+    """Has a quota's controller said what is used? Also where there is none any more."""
+    return body.get("kind") != "ResourceQuota" or "hard" in (body.get("status") or {})
 
 
 def _served_versions(data: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -52,7 +52,7 @@ class Simulated:
 
 def simulate(  # noqa: PLR0913 - a server, two sides, and how they are applied
     client: Client, before: Snapshot, after: Snapshot, offline: Iterable[PlannedObject], *, version: str,
-    default: ApplyMethod, tell: Tell = lambda _: None,
+    default: ApplyMethod, tell: Tell = lambda _: None, controllers: bool = False,
 ) -> Simulated:  # fmt: skip
     """Let a server work out the plan of one cluster.
 
@@ -64,11 +64,15 @@ def simulate(  # noqa: PLR0913 - a server, two sides, and how they are applied
         version: Kubernetes version of the server.
         default: How objects are applied whose owner the repository does not have.
         tell: Told what is being done.
+        controllers: Do controllers run? They change what is stored, and do their part of deleting. No Pods run.
 
     Raises:
         ToolError: The server is out of order.
     """
-    return _Simulation(client, before, after, version=version, default=default, tell=tell).run(tuple(offline))
+    simulation = _Simulation(
+        client, before, after, version=version, default=default, tell=tell, controllers=controllers
+    )
+    return simulation.run(tuple(offline))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +87,19 @@ class _Work:
 
 class _Simulation:
     def __init__(  # noqa: PLR0913 - as `simulate`
-        self, client: Client, before: Snapshot, after: Snapshot, *, version: str, default: ApplyMethod, tell: Tell
-    ) -> None:
+        self, client: Client, before: Snapshot, after: Snapshot, *, version: str, default: ApplyMethod, tell: Tell,
+        controllers: bool,
+    ) -> None:  # fmt: skip
         self._client = client
+        self._controllers = controllers
         self._sides = (before, after)
         self._default = default
         self._tell = tell
         self._owners = (find_owners(before.resources), find_owners(after.resources))
         self._discovery = Discovery(client)
-        self._readiness = Readiness(client, self._discovery)
-        self._applier = Applier(client, self._discovery, Kinds(version, (*before.resources, *after.resources)))
+        self._readiness = Readiness(client, self._discovery, controllers=controllers)
+        kinds = Kinds(version, (*before.resources, *after.resources))
+        self._applier = Applier(client, self._discovery, kinds, controllers=controllers)
         self._parameters = frozenset(_parameter_kinds((*before.resources, *after.resources)))
         self._mutating = any(
             _is_policy(one) and "Mutating" in one.id.kind for side in self._sides for one in side.resources
@@ -116,7 +123,7 @@ class _Simulation:
         return Simulated(tuple(found[number] for number in sorted(found)), tuple(self._assumptions(offline)))
 
     def _round(self, items: Mapping[int, PlannedObject]) -> dict[int, PlannedObject]:
-        asked = {number: item for number, item in items.items() if not _left_out(item)}
+        asked = {number: item for number, item in items.items() if not self._left_out(item)}
         base = self._apply(
             "the base",
             [_Work(number, item.before, self._how(item.before, 0)) for number, item in asked.items() if item.before],
@@ -162,6 +169,7 @@ class _Simulation:
         return found
 
     def _await(self, resources: list[Resource]) -> None:
+        self._readiness.accounts(one.id.name for one in resources if one.id.kind == "Namespace" and not one.id.group)
         self._readiness.definitions(one for one in resources if one.id.kind == "CustomResourceDefinition")
         self._readiness.quotas(one for one in resources if one.id.kind == "ResourceQuota" and not one.id.group)
         if any(map(_is_policy, resources)):
@@ -191,7 +199,7 @@ class _Simulation:
     def _clear(self, items: Iterable[PlannedObject]) -> None:
         for item in items:
             resource = item.before or item.after
-            if resource is not None and not _left_out(item) and self._applier.served(resource) is not None:
+            if resource is not None and not self._left_out(item) and self._applier.served(resource) is not None:
                 self._applier.delete(resource)
 
     def _make_namespaces(self, offline: Iterable[PlannedObject]) -> None:
@@ -203,6 +211,7 @@ class _Simulation:
                 body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
                 if self._client.request("POST", "/api/v1/namespaces", body).accepted:
                     self._made.append(name)
+        self._readiness.accounts(self._made)
 
     def _judge(
         self,
@@ -211,7 +220,7 @@ class _Simulation:
         head: Applied | None,
         pruned: tuple[Failure, ...] | None,
     ) -> PlannedObject:
-        why = _left_out(item)
+        why = self._left_out(item)
         if why:
             return item if item.action is Action.UNCHANGED else _offline(item, why)
         if item.after is None:
@@ -237,11 +246,20 @@ class _Simulation:
             return replace(item, action=Action.UNCHANGED, changes=(), failures=())
         return item if item.action is Action.UNCHANGED else _offline(item, "the API server does not serve its kind")
 
+    def _left_out(self, item: PlannedObject) -> str:
+        """Why an object is kept from the server; empty for what is applied."""
+        if self._controllers and any(_names_node(one) for one in (item.before, item.after)):
+            return "no Pod is placed on a node"
+        return _left_out(item)
+
     def _assumptions(self, offline: Iterable[PlannedObject]) -> Iterable[str]:
-        yield "The API server has only what the repository has, and no controllers run on it."
+        if self._controllers:
+            yield "The cluster has only what kind and the repository have. Its controllers run, and no Pods."
+        else:
+            yield "The API server has only what the repository has, and no controllers run on it."
         if self._made:
             yield f"These namespaces are there, though the repository does not make them first: {_some(self._made)}."
-        left = sorted({str(item.id) for item in offline if _left_out(item)})
+        left = sorted({str(item.id) for item in offline if self._left_out(item)})
         if left:
             yield f"These are not simulated, as nothing answers for them: {_some(left)}."
 
@@ -251,7 +269,8 @@ def _compared(item: PlannedObject, base: Applied | None, head: Applied) -> Plann
     if not head.accepted:
         return _blocked(item, head)
     after = stored(head.body, head.sent)
-    before = stored(base.body, base.sent) if base is not None else {}
+    # Controllers may have changed it since.
+    before = stored(head.previous or base.body, base.sent) if base is not None else {}
     changes = hide_values(redact(item.after.data), changed_fields(before, after))
     if head.replaced:
         return replace(item, action=Action.REPLACE, changes=changes, failures=_told(item, head.failures))
@@ -332,8 +351,14 @@ def _is_policy(resource: Resource) -> bool:
     return resource.id.group == _ADMISSION_GROUP and resource.id.kind in _POLICIES
 
 
+def _names_node(resource: Resource | None) -> bool:
+    """Is it a Pod that no scheduler has to place?"""
+    spec = resource.data.get("spec") if resource is not None and resource.id.kind == "Pod" else None
+    return isinstance(spec, Mapping) and bool(spec.get("nodeName"))
+
+
 def _left_out(item: PlannedObject) -> str:
-    """Why an object is kept from the server; empty for what is applied."""
+    """Why no server is asked for an object."""
     if item.id.group == _ADMISSION_GROUP and item.id.kind in _WEBHOOKS:
         return "webhooks are not simulated"
     if item.id.group == "apiregistration.k8s.io" and item.id.kind == "APIService":
