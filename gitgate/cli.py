@@ -248,6 +248,10 @@ def _attested(
     help="Find every object of this kind. May be given several times.",
 )  # fmt: skip
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave these files out. May be given several times.")
+@click.option(
+    "--only", multiple=True, type=click.Choice(("schema", "policy", "reconcile")), metavar="CHECK",
+    help="Ask only this check: schema, policy or reconcile. May be given several times.  [default: all]",
+)  # fmt: skip
 @_versions
 @_severities
 @_outputs
@@ -262,6 +266,7 @@ def validate(  # noqa: PLR0913 - one parameter for each option
     skipped: tuple[str, ...],
     rejected: tuple[str, ...],
     exclude: tuple[str, ...],
+    only: tuple[str, ...],
     versions: tuple[str, ...],
     severities: tuple[tuple[str, Severity | None], ...],
     outputs: tuple[Destination, ...],
@@ -269,6 +274,9 @@ def validate(  # noqa: PLR0913 - one parameter for each option
     verbose: bool,
 ) -> int:
     """Judge files as they are, without git: manifests, directories, or standard input.
+
+    Are they valid for the cluster, do the policies of the settings allow them, and would the API server create them?
+    What one object needs of another is not asked, as the files may be a part of what is applied.
 
     In a file that is named here every document must be a Kubernetes object. In a directory, what is no manifest is
     passed over and counted.
@@ -291,6 +299,7 @@ def validate(  # noqa: PLR0913 - one parameter for each option
             severities=dict(severities),
             skipped_kinds=frozenset(skipped),
             rejected_kinds=frozenset(rejected),
+            only=frozenset(only),
         ),
     )
     with progress_line() as progress:

@@ -61,7 +61,7 @@ def judge_files(demand: FileDemand, progress: Progress) -> Report:
         settings = replace(settings, sources=named)
     change = Change(base=None, head=None, base_name="nothing", head_name=" ".join(demand.paths))
     before = MemoryTree(_schemas(demand.schemas))
-    return judge_trees(change, before, after, settings, progress)
+    return judge_trees(change, before, after, settings, progress, only=demand.general.only)
 
 
 def _settings(demand: FileDemand) -> Settings:

@@ -49,6 +49,7 @@ class Demand:
         now: The time at which signatures and waivers are judged; None asks the operating system.
         trust_roots: Digests of the signers that are trusted from outside the repository.
         cache: Renders of earlier runs; None renders everything anew.
+        only: Names of the only checks that are asked; empty asks them all.
     """
 
     kubernetes_versions: tuple[str, ...] = ()
@@ -58,6 +59,7 @@ class Demand:
     now: datetime | None = None
     trust_roots: frozenset[str] = frozenset()
     cache: RenderCache | None = None
+    only: frozenset[str] = frozenset()
 
     def over(self, settings: Settings) -> Settings:
         """The settings with the caller's wishes laid over them."""
@@ -171,6 +173,7 @@ def judge_trees(  # noqa: PLR0913 - what is judged, by what, and for whom
     history: History | None = None,
     now: datetime | None = None,
     cache: RenderCache | None = None,
+    only: frozenset[str] = frozenset(),
 ) -> Report:
     """Render two trees, ask every check, compare with the base, locate, decide.
 
@@ -183,6 +186,7 @@ def judge_trees(  # noqa: PLR0913 - what is judged, by what, and for whom
         history: The commits of the change; None where nothing is committed.
         now: When waivers are judged; None asks the operating system.
         cache: Renders of earlier runs; None renders everything anew.
+        only: As `Demand.only`.
 
     Raises:
         SettingsError: The waivers of the base are not valid.
@@ -206,7 +210,10 @@ def judge_trees(  # noqa: PLR0913 - what is judged, by what, and for whom
     would_be = Locator(after, snapshot_after, context.documents)
     results = []
     notes: list[str] = []
-    for check in checks_of(history):
+    asked = [check for check in checks_of(history) if not only or check.name in only]
+    if only:
+        notes.append(f"only the {' and the '.join(check.name for check in asked)} check was asked (--only)")
+    for check in asked:
         progress(f"checking: {check.name}")
         examination = _ask(check, proposal, settings)
         result = _result(check.name, examination, proposal, settings)
@@ -220,7 +227,7 @@ def judge_trees(  # noqa: PLR0913 - what is judged, by what, and for whom
         weighed = tuple(would_be.locate(_weigh(finding, settings)) for finding in own.findings)
         results.append(replace(own, findings=weighed))
     files = Counter(coverage.value for coverage in snapshot_after.files.values())
-    return _report(change, results, settings, files, notes)
+    return _report(change, results, settings, files, notes, required=asked)
 
 
 def _proposed_waivers(after: Tree) -> tuple[Waiver, ...] | SettingsError:
@@ -308,14 +315,16 @@ def undetermined_report(change: Change, reason: str, remedy: str | None) -> Repo
     return _report(change, [result], Settings(), {})
 
 
-def _report(
+def _report(  # noqa: PLR0913 - what a report holds
     change: Change,
     results: Sequence[CheckResult],
     settings: Settings,
     files: Mapping[str, int],
     notes: Iterable[str] = (),
+    *,
+    required: Iterable[Check] = CHECKS,
 ) -> Report:
-    verdict: Verdict = decide((check.name for check in CHECKS), results)
+    verdict: Verdict = decide((check.name for check in required), results)
     return Report(
         verdict=verdict,
         change=change,

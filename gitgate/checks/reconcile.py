@@ -1,7 +1,7 @@
 """The reconcile check: what would the agent fail on, delete or break, were the change merged?
 
-Only what the change does is judged, so nothing is found where there is no base. An object that merely changes gives no
-finding; `gitgate plan` shows it.
+Only what the change does is judged; where there is no base, that is the creation of each object by itself. An object
+that merely changes gives no finding; `gitgate plan` shows it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from gitgate.checks.base import Examination
 from gitgate.checks.reconcile_rules import RECONCILE_RULE_LIST, RECONCILE_RULES
-from gitgate.finding import Finding, Rule, stable_field
+from gitgate.finding import Finding, Rule, Severity, stable_field
 from gitgate.location import FieldPath, Location, Precision
 from gitgate.proposal import Proposal
 from gitgate.reconcile.apply import ApplyMethod
@@ -33,6 +33,9 @@ _SCHEMA_CODES = frozenset(
     {"undeclared-field", "wrong-type", "invalid-quantity", "duplicate-key", REQUIRED_BY_SCHEMA, CUSTOM_RESOURCE}
 )
 """Failures that the schema check finds in any tree."""
+_PLACEHOLDER = "${"
+"""Where nothing says who applies an object, Flux may give such a value another text before it does."""
+_FIX_NEW = "Change the field as the message says; until then nothing of the object is applied."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,6 @@ class ReconcileCheck:
 
     def examine(self, proposal: Proposal, settings: Settings) -> Examination:
         """Plan the change for every Kubernetes version; see `Check.examine`."""
-        if not proposal.before.resources:
-            return Examination(judged=MappingProxyType({"changes": 0}))
         versions = [version for version in settings.kubernetes_versions if version in shipped_versions()]
         found: dict[str, Finding] = {}
         known: dict[str, Finding] = {}
@@ -73,6 +74,9 @@ class ReconcileCheck:
 def _findings(plan: Plan, proposal: Proposal) -> Iterator[Finding]:
     for item in plan.objects:
         yield from _planned(item)
+    if proposal.change.base is None:
+        # Files that somebody names may be a part of what is applied: what they lack, the cluster may have.
+        return
     found: dict[tuple[object, str], PlannedObject] = {}
     for item in plan.objects:
         resource = item.after or item.before
@@ -91,7 +95,10 @@ def _planned(item: PlannedObject) -> Iterator[Finding]:
     if item.action is Action.BLOCKED:
         for failure in item.failures:
             if not _is_schema_matter(failure, item.after):
-                yield _finding("blocked", f"the API server would refuse it: {failure}", item.after, failure.field)
+                finding = _finding("blocked", f"the API server would refuse it: {failure}", item.after, failure.field)
+                if failure.gate or (not item.owner and _PLACEHOLDER in failure.message):
+                    finding = replace(finding, severity=Severity.WARNING)
+                yield replace(finding, fix=_FIX_NEW) if item.before is None else finding
     elif item.action is Action.REPLACE:
         reason = item.failures[0] if item.failures else ""
         yield _finding("replaced", f"it is deleted and created anew: {reason}", item.after, ())

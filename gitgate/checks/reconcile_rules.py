@@ -27,7 +27,9 @@ RECONCILE_RULE_LIST: tuple[Rule, ...] = (
         id="reconcile/blocked",
         title="Change that the API server refuses",
         severity=Severity.ERROR,
-        what="Applying the changed object would fail: an immutable field changes, or its content is not valid.",
+        what="Applying the new or changed object would fail: an immutable field changes, or its content is not valid. "
+        "It is a warning where the server refuses only while a feature gate is off, or where a value holds `${…}` and "
+        "nothing says whether Flux replaces it.",
         why="After the merge the agent fails on it at every sync. The cluster keeps the old object, and depending on "
         "the agent nothing beside it is applied or pruned either.",
         remedy="Undo the change of that field, or replace the object under a new name.",

@@ -172,11 +172,23 @@ def network_policy_peer(value: Value, path: FieldPath, root: Value) -> Iterator[
         yield required(path, "must specify a peer")
 
 
+_SCALE_TO_ZERO = "HPAScaleToZero"
+_FOR_ZERO = ("Object", "External")
+_NEEDS_METRIC = "must specify at least one Object or External metric to support scaling to zero replicas"
+
+
 def autoscaler(spec: Value, path: FieldPath, root: Value) -> Iterator[Failure]:  # noqa: ARG001
     """autoscaling/validation/validation.go, `validateHorizontalPodAutoscalerSpec`."""
     low, high = spec.get("minReplicas"), spec.get("maxReplicas") or 0
     if isinstance(low, int) and low < 1:
-        yield invalid((*path, "minReplicas"), str(low), "must be greater than or equal to 1")
+        # The gate is on from 1.37: features/kube_features.go, HPAScaleToZero.
+        gate = _SCALE_TO_ZERO if low == 0 else ""
+        old = invalid((*path, "minReplicas"), str(low), "must be greater than or equal to 1")
+        yield replace(old, until="1.37", gate=gate)
+        if low < 0:
+            yield replace(invalid(old.field, str(low), "must be greater than or equal to 0"), since="1.37")
+        elif all(isinstance(one, dict) and one.get("type") not in _FOR_ZERO for one in spec.get("metrics") or ()):
+            yield replace(forbidden((*path, "metrics"), _NEEDS_METRIC), since="1.37")
     if high < 1:
         yield required((*path, "maxReplicas"), "must be set and greater than 0")
     if isinstance(low, int) and high < low:

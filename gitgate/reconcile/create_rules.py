@@ -73,16 +73,17 @@ _NOT_ENUM = frozenset({(CORE + "Lifecycle", "stopSignal"), (CORE + "ServiceSpec"
 _PROTOCOL_ORDER = {NETWORKING + "NetworkPolicyPort": ("TCP", "UDP", "SCTP")}
 
 
-def create_failures(node: TypeNode, data: Mapping[str, Any]) -> tuple[Failure, ...]:
+def create_failures(node: TypeNode, data: Mapping[str, Any], version: str) -> tuple[Failure, ...]:
     """Why the server would refuse an object as such; empty where no rule says so.
 
     Args:
         node: The type of the kind.
         data: The object as `canonical` makes it.
+        version: Kubernetes version: `1.33`.
     """
     found: list[Failure] = []
     for failure in _walk(node, data, (), data):
-        if failure not in found:
+        if failure not in found and failure.holds_in(version):
             found.append(failure)
         if len(found) == _LIMIT:
             break

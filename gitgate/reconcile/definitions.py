@@ -15,7 +15,8 @@ def invalidated(scene: Scene) -> Iterator[Consequence]:
     for item in scene.changed:
         if item.id.kind != "CustomResourceDefinition" or item.before is None or item.after is None:
             continue
-        old, new = Kinds(scene.plan.version, (item.before,)), Kinds(scene.plan.version, (item.after,))
+        version = scene.plan.version
+        old, new = Kinds(version, (item.before,)), Kinds(version, (item.after,))
         concerned = sorted({defined_kind(item.before), defined_kind(item.after)})
         for resource in (one for kind in concerned for one in scene.after.of_kind(*kind)):
             was, shall = old.find(resource), new.find(resource)
@@ -24,7 +25,7 @@ def invalidated(scene: Scene) -> Iterator[Consequence]:
             if shall is None:
                 message = f"{item.id.name} no longer serves {resource.id.api_version}"
                 yield happens_to(resource, "invalidated-resource", message, ("apiVersion",), other=item.id.name)
-            elif not predict_create(was, resource.data).failures:
-                for failure in predict_create(shall, resource.data).failures:
+            elif not predict_create(was, resource.data, version=version).failures:
+                for failure in predict_create(shall, resource.data, version=version).failures:
                     message = f"the new {item.id.name} refuses it: {failure}"
                     yield happens_to(resource, "invalidated-resource", message, failure.field)

@@ -28,6 +28,9 @@ class Failure:
         certainty: See `Certainty`.
         recreate: Would deleting the object and creating it anew succeed?
         place: The field as the server spells it, where that differs from `field`.
+        since: The first Kubernetes version that refuses it; empty for all.
+        until: The first Kubernetes version that does not refuse it any more; empty for none.
+        gate: The feature gate, off by default, that lets it pass; empty for none.
     """
 
     code: str
@@ -36,10 +39,23 @@ class Failure:
     certainty: Certainty = Certainty.CERTAIN
     recreate: bool = False
     place: str = ""
+    since: str = ""
+    until: str = ""
+    gate: str = ""
 
     def __str__(self) -> str:
         where = self.place or format_field_path(self.field)
-        return f"{where}: {self.message}" if where else self.message
+        words = f"{self.message} (unless the feature gate {self.gate} is on)" if self.gate else self.message
+        return f"{where}: {words}" if where else words
+
+    def holds_in(self, version: str) -> bool:
+        """Does that Kubernetes version refuse it?"""
+        number = _number(version)
+        return _number(self.since) <= number and (not self.until or number < _number(self.until))
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part)
 
 
 def required(field: FieldPath, detail: str = "") -> Failure:

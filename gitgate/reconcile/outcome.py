@@ -38,19 +38,22 @@ class Outcome:
     failures: tuple[Failure, ...] = ()
 
 
-def predict_create(node: TypeNode, head: Object, method: ApplyMethod = ApplyMethod.SERVER_SIDE) -> Outcome:
+def predict_create(
+    node: TypeNode, head: Object, *, version: str, method: ApplyMethod = ApplyMethod.SERVER_SIDE
+) -> Outcome:
     """What becomes of an object that the cluster does not have.
 
     Args:
         node: The type of its kind.
         head: The object as git has it.
+        version: Kubernetes version.
         method: How the agent applies.
     """
     unreadable = typed_failures(node, head, _tolerated(node, method))
     if unreadable:
         return Outcome(failures=unreadable)
     after = canonical(node, head)
-    return Outcome(after=after, failures=create_failures(node, after))
+    return Outcome(after=after, failures=create_failures(node, after, version))
 
 
 def predict_update(  # noqa: PLR0913 - what a three-way merge takes, and how
@@ -78,7 +81,7 @@ def predict_update(  # noqa: PLR0913 - what a three-way merge takes, and how
 
 
 def _refused(node: TypeNode, before: Object, after: Object, version: str) -> tuple[Failure, ...]:
-    refused, changed = create_failures(node, after), update_failures(before, after, version)
+    refused, changed = create_failures(node, after, version), update_failures(before, after, version)
     if node.name == BATCH + "CronJob" and "TZ" in str((before.get("spec") or {}).get("schedule")):
         # batch/validation, validateCronJobSpec: a zone in the schedule may stay where it was before it was forbidden.
         refused = tuple(failure for failure in refused if ZONE_WORDS not in failure.message)

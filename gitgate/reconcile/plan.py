@@ -331,7 +331,7 @@ class _Planner:
         if node is None and (refused := self._kinds.not_served(after)) is not None:
             return replace(item, action=Action.BLOCKED, failures=(refused,))
         data = redact(after.data)
-        outcome = predict_create(node or self._kinds.undefined, data, how.method)
+        outcome = predict_create(node or self._kinds.undefined, data, version=self._version, method=how.method)
         if outcome.failures:
             return replace(item, action=Action.BLOCKED, failures=hide_values_in_messages(data, outcome.failures))
         if node is None:

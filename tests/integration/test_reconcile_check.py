@@ -90,6 +90,80 @@ def test_what_depends_on_the_version_names_it(judge) -> None:
     assert "1.32" in str(finding)
 
 
-def test_files_without_a_base_are_not_planned(tmp_path: Path) -> None:
+def test_files_without_a_base_are_judged_as_created_one_by_one(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(text(workload(container={"volumeMounts": [{"name": "x", "mountPath": "/x"}]})))
+    ended = gitgate("validate", "a.yaml", "-o", "json", cwd=tmp_path)
+    assert ended.rules() == ["reconcile/blocked"]
+    assert ended.code == 1
+    assert 'volumeMounts[0].name: Not found: "x"' in ended.report["findings"][0]["message"]
+
+
+def test_what_files_lack_may_be_in_the_cluster(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(text(workload(container={"envFrom": [{"configMapRef": {"name": "elsewhere"}}]})))
     assert gitgate("validate", "a.yaml", "-o", "json", cwd=tmp_path).rules() == []
+
+
+def test_an_empty_base_judges_creations(tmp_path: Path) -> None:
+    broken = workload(container={"volumeMounts": [{"name": "x", "mountPath": "/x"}]})
+    shop = RepositoryBuilder(tmp_path / "shop")
+    shop.commit({"README": "nothing yet\n"}, branch="main")
+    shop.commit({"a.yaml": text(broken)}, branch="change")
+    ended = gitgate("check", "--base", "main", "--head", "change", "-o", "json", cwd=shop.path)
+    assert "reconcile/blocked" in ended.rules()
+    assert ended.code == 1
+
+
+@pytest.mark.parametrize(
+    ("label", "severity"), [("${cluster_env:=dev}", "warning"), ("not valid", "error")], ids=["open", "plain"]
+)
+def test_a_value_that_flux_may_replace_is_warned_of(tmp_path: Path, label: str, severity: str) -> None:
+    labels = {"env": label}
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "b", "labels": labels}}
+    (tmp_path / "a.yaml").write_text(text(config))
+    ended = gitgate("validate", "a.yaml", "-o", "json", cwd=tmp_path)
+    assert ended.rules() == ["reconcile/blocked"]
+    assert [finding["severity"] for finding in ended.report["findings"]] == [severity]
+    assert ended.code == (1 if severity == "error" else 0)
+
+
+@pytest.mark.parametrize(
+    ("metric", "version", "codes"),
+    [
+        ("Resource", "1.37", {"spec.metrics: Forbidden": "error"}),
+        ("External", "1.37", {}),
+        ("External", "1.36", {"unless the feature gate HPAScaleToZero is on": "warning"}),
+    ],
+)
+def test_scaling_to_zero_depends_on_version_and_gate(
+    tmp_path: Path, metric: str, version: str, codes: dict[str, str]
+) -> None:
+    target = {"type": "AverageValue", "averageValue": "1"}
+    source = {
+        "Resource": {"name": "cpu", "target": target},
+        "External": {"metric": {"name": "queue"}, "target": target},
+    }
+    scaler = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "a", "namespace": "b"},
+        "spec": {
+            "minReplicas": 0,
+            "maxReplicas": 3,
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "a"},
+            "metrics": [{"type": metric, metric.lower(): source[metric]}],
+        },
+    }
+    (tmp_path / "a.yaml").write_text(text(scaler))
+    ended = gitgate("validate", "a.yaml", "-k", version, "-o", "json", cwd=tmp_path)
+    found = {finding["message"]: finding["severity"] for finding in ended.report["findings"]}
+    assert len(found) == len(codes)
+    for words, severity in codes.items():
+        assert [weight for message, weight in found.items() if words in message] == [severity]
+
+
+def test_only_the_checks_that_were_asked_answer(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(text(workload(container={"volumeMounts": [{"name": "x", "mountPath": "/x"}]})))
+    ended = gitgate("validate", "a.yaml", "--only", "schema", "-o", "json", cwd=tmp_path)
+    assert [check["check"] for check in ended.report["checks"]] == ["schema"]
+    assert ended.code == 0
+    assert "only the schema check was asked" in str(ended.report["notes"])

@@ -69,8 +69,8 @@ def update(
     return predict_update(node(base), base, head, version=version, method=method)
 
 
-def create(head: Mapping[str, Any]) -> Outcome:
-    return predict_create(node(head), head)
+def create(head: Mapping[str, Any], version: str = VERSION) -> Outcome:
+    return predict_create(node(head), head, version=version)
 
 
 def reasons(outcome: Outcome) -> list[str]:
