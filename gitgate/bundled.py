@@ -6,7 +6,10 @@ it. This is the only module that knows the difference.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -38,6 +41,38 @@ def kubernetes_versions() -> tuple[str, ...]:
     names = (path.name for path in schema_files("kubernetes-*.json.gz"))
     versions = (name.removeprefix("kubernetes-").removesuffix(".json.gz") for name in names)
     return tuple(sorted(versions, key=lambda version: [int(part) for part in version.split(".")]))
+
+
+_FLUX = "agents-flux.json.gz"
+_AGENTS: Mapping[str, str] = {"argoproj.io": "agents-argocd.json.gz", "source.extensions.fluxcd.io": _FLUX}
+_OPERATORS: Mapping[str, str] = {
+    "acme.cert-manager.io": "operators-cert-manager.json.gz",
+    "cert-manager.io": "operators-cert-manager.json.gz",
+    "external-secrets.io": "operators-external-secrets.json.gz",
+    "gateway.networking.k8s.io": "operators-gateway-api.json.gz",
+    "generators.external-secrets.io": "operators-external-secrets.json.gz",
+    "grafana.integreatly.org": "operators-grafana.json.gz",
+    "monitoring.coreos.com": "operators-prometheus.json.gz",
+}
+
+
+def agents_file(group: str) -> str | None:
+    """The file that defines an agent's own kinds, Flux's or Argo CD's; None for any other group."""
+    return _FLUX if group.endswith(".toolkit.fluxcd.io") else _AGENTS.get(group)
+
+
+def operators_file(group: str) -> str | None:
+    """The file that defines the kinds of an operator that many clusters have; None for any other group."""
+    return _OPERATORS.get(group)
+
+
+@lru_cache(maxsize=8)
+def definitions(name: str) -> tuple[Mapping[str, Any], ...]:
+    """The CustomResourceDefinitions of one of these files, each with the `release` that it is from."""
+    import gzip  # noqa: PLC0415 - a hook starts without
+    import json  # noqa: PLC0415
+
+    return tuple(json.loads(gzip.decompress(schema_file(name).read_bytes()))["definitions"])
 
 
 def policy_files() -> tuple[Path, ...]:

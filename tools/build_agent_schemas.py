@@ -1,9 +1,12 @@
-"""Write schemas/agents-*.json.gz: the kinds that configure Flux and Argo CD, so that their fields can be judged.
+"""Write schemas/agents-*.json.gz and schemas/operators-*.json.gz: kinds that Kubernetes itself does not have.
 
-The source are the CustomResourceDefinitions in the projects' own repositories, both Apache-2.0: clone those of
+The kinds that configure Flux and Argo CD, so that their fields can be judged; and those of operators that many clusters
+have, from which plans predict and nothing is judged (docs/adr/0042-definitions-for-predictions.md).
+
+The source are the CustomResourceDefinitions in the projects' own repositories, all of them Apache-2.0: clone those of
 `SOURCES` into one folder and name it. What is kept are facts: fields, types, limits, enumerations, what is required,
 and how lists merge. Prose, status and CEL rules are left out. Every API version that a release ever served is there,
-each as the newest release that had it defines it.
+each as the newest release that had it defines it, with that release's name.
 
 The files are written byte for byte the same from the same releases: sorted keys, no time stamps.
 """
@@ -33,6 +36,12 @@ SOURCES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("image-automation-controller", "config/crd/bases/"),
     ),
     "agents-argocd.json.gz": (("argo-cd", "manifests/crds/"),),
+    "operators-cert-manager.json.gz": (("cert-manager", "deploy/crds/"),),
+    "operators-external-secrets.json.gz": (("external-secrets", "config/crds/bases/"),),
+    # Its experimental channel has everything that the standard one has.
+    "operators-gateway-api.json.gz": (("gateway-api", "config/crd/experimental/"),),
+    "operators-grafana.json.gz": (("grafana-operator", "config/crd/bases/"),),
+    "operators-prometheus.json.gz": (("prometheus-operator", "example/prometheus-operator-crd/"),),
 }
 """File of gitgate, and the repositories with the folders that its kinds come from."""
 
@@ -59,7 +68,7 @@ def main() -> None:
             clone = folder / repository
             tags = _releases(clone)
             releases[repository] = tags[0]
-            _collect(clone, place, tags, definitions)
+            _collect(clone, place, tags, definitions, repository)
         document = {"definitions": [definitions[key] for key in sorted(definitions)], "releases": releases}
         text = json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")
         (FOLDER / name).write_bytes(gzip.compress(text, 9, mtime=0))
@@ -78,7 +87,7 @@ def _releases(clone: Path) -> list[str]:
     return [latest[minor][1] for minor in sorted(latest, reverse=True)]
 
 
-def _collect(clone: Path, place: str, tags: list[str], definitions: dict[str, Any]) -> None:
+def _collect(clone: Path, place: str, tags: list[str], definitions: dict[str, Any], project: str) -> None:
     """Add every version of every kind, each from the newest release that has it."""
     seen: set[str] = set()
     for tag in tags:
@@ -86,24 +95,42 @@ def _collect(clone: Path, place: str, tags: list[str], definitions: dict[str, An
             if oid in seen or not path.endswith(".yaml"):
                 continue
             seen.add(oid)
-            found = yaml.load(_git(clone, "cat-file", "blob", oid), Loader=yaml.CSafeLoader)
-            if isinstance(found, dict) and found.get("kind") == "CustomResourceDefinition":
-                _add(found, definitions)
+            for found in _documents(_git(clone, "cat-file", "blob", oid)):
+                _add(found, definitions, f"{project} {tag}")
 
 
-def _add(found: Mapping[str, Any], definitions: dict[str, Any]) -> None:
+class _Loader(yaml.CSafeLoader):
+    """Reads `=` as the text that it is to Kubernetes, and not as YAML 1.1's value key."""
+
+
+_Loader.add_constructor("tag:yaml.org,2002:value", lambda _, node: node.value)
+
+
+def _documents(text: bytes) -> list[Mapping[str, Any]]:
+    """The definitions of a file; none of one that only becomes YAML when it is rendered."""
+    try:
+        found = list(yaml.load_all(text, Loader=_Loader))
+    except yaml.YAMLError:
+        return []
+    return [one for one in found if isinstance(one, dict) and one.get("kind") == "CustomResourceDefinition"]
+
+
+def _add(found: Mapping[str, Any], definitions: dict[str, Any], release: str) -> None:
     spec = found["spec"]
     if found["apiVersion"] != "apiextensions.k8s.io/v1":
         return
     group, kind = spec["group"], spec["names"]["kind"]
     definition = definitions.setdefault(
         f"{group}/{kind}",
-        {"spec": {"group": group, "names": {"kind": kind}, "scope": spec["scope"], "versions": []}},
+        {
+            "release": release,
+            "spec": {"group": group, "names": {"kind": kind}, "scope": spec["scope"], "versions": []},
+        },
     )
     versions: list[dict[str, Any]] = definition["spec"]["versions"]
     known = {version["name"] for version in versions}
     for version in spec["versions"]:
-        if version["name"] not in known:
+        if version["name"] not in known and "openAPIV3Schema" in version.get("schema", {}):
             versions.append(
                 {
                     "name": version["name"],

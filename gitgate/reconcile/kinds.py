@@ -1,32 +1,46 @@
-"""`Kinds`: the types of every object of a change, built-in or defined in the repository."""
+"""`Kinds`: the types of every object of a change: built-in, defined in the repository, or shipped to predict from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
+from gitgate import bundled
 from gitgate.reconcile.failure import Failure
 from gitgate.reconcile.tables import KubernetesTables, TypeNode, kubernetes_tables
 from gitgate.reconcile.undefined import not_served
 from gitgate.resource import Resource
 
+_Key = tuple[str, str]
+"""API version and kind."""
+
 
 class Kinds:
     """Looks types up; of two definitions of a kind the later one counts.
 
+    A kind that none of them defines may be one that gitgate ships a definition of, to predict from it. That is likely
+    and no more, as the cluster's may be another (`release`; docs/adr/0042-definitions-for-predictions.md).
+
     Args:
         version: Kubernetes version.
         resources: Where CustomResourceDefinitions may be among.
+        predicts: Are the definitions that gitgate ships taken, too? Not where something is judged.
     """
 
-    def __init__(self, version: str, resources: Iterable[Resource]) -> None:
+    def __init__(self, version: str, resources: Iterable[Resource], *, predicts: bool = False) -> None:
         self.version = version
+        self._predicts = predicts
         self._tables: KubernetesTables = kubernetes_tables(version)
-        self._structural: dict[tuple[str, str], Mapping[str, Any]] = {}
-        self._nodes: dict[tuple[str, str], TypeNode | None] = {}
+        self._structural: dict[_Key, Mapping[str, Any]] = {}
+        self._nodes: dict[_Key, TypeNode | None] = {}
+        self._releases: dict[_Key, str] = {}
+        self._defined: set[tuple[str, str]] = set()
         for resource in resources:
             if resource.id.kind == "CustomResourceDefinition" and resource.id.group == "apiextensions.k8s.io":
                 self._structural.update(custom_schemas(resource.data))
+                self._defined.add(defined_names(resource.data))
 
     def find(self, resource: Resource) -> TypeNode | None:
         """The type of an object; None where nothing defines its kind."""
@@ -39,8 +53,22 @@ class Kinds:
             node = self._tables.kind(*key)
             if node is None and key in self._structural:
                 node = self._tables.custom(self._structural[key])
+            elif node is None and self._predicts:
+                node = self._shipped(api_version.rpartition("/")[0], key)
             self._nodes[key] = node
         return self._nodes[key]
+
+    def _shipped(self, group: str, key: _Key) -> TypeNode | None:
+        release, structural = shipped_schemas(group).get(key, ("", None))
+        if structural is None or (group, key[1]) in self._defined:
+            return None
+        self._releases[key] = release
+        return self._tables.custom(structural)
+
+    def release(self, resource: Resource) -> str:
+        """The release whose shipped definition `find` gives, `cert-manager v1.21.1`; empty where nothing is assumed."""
+        self.find(resource)
+        return self._releases.get((resource.id.api_version, resource.id.kind), "")
 
     @property
     def undefined(self) -> TypeNode:
@@ -52,7 +80,31 @@ class Kinds:
         return not_served(self._tables.groups, resource.id.api_version, resource.id.kind)
 
 
-def custom_schemas(definition: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
+def shipped_schemas(group: str) -> Mapping[_Key, tuple[str, Mapping[str, Any]]]:
+    """The definitions that gitgate ships for a group, with their releases, by API version and kind."""
+    name = bundled.agents_file(group) or bundled.operators_file(group)
+    return _read(name) if name is not None else MappingProxyType({})
+
+
+@lru_cache(maxsize=8)
+def _read(name: str) -> Mapping[_Key, tuple[str, Mapping[str, Any]]]:
+    return MappingProxyType({
+        key: (definition["release"], structural)
+        for definition in bundled.definitions(name)
+        for key, structural in custom_schemas(definition).items()
+    })  # fmt: skip
+
+
+def defined_names(definition: Mapping[str, Any]) -> tuple[str, str]:
+    """Group and kind that a CustomResourceDefinition is about; total, whatever it holds."""
+    spec = definition.get("spec")
+    names = spec.get("names") if isinstance(spec, Mapping) else None
+    if not isinstance(spec, Mapping) or not isinstance(names, Mapping):
+        return "", ""
+    return str(spec.get("group")), str(names.get("kind"))
+
+
+def custom_schemas(definition: Mapping[str, Any]) -> dict[_Key, Mapping[str, Any]]:
     """The structural schemas of a CustomResourceDefinition by API version and kind; total, whatever it holds."""
     spec = definition.get("spec")
     names = spec.get("names") if isinstance(spec, Mapping) else None

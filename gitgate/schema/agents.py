@@ -6,18 +6,12 @@ replaces every version of its kind that is known here.
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
 from gitgate import bundled
 from gitgate.schema.definition import CustomVersion, read_definition
-
-_FLUX_SUFFIX = ".toolkit.fluxcd.io"
-_FLUX_FILE = "agents-flux.json.gz"
-_FILES = {"argoproj.io": "agents-argocd.json.gz", "source.extensions.fluxcd.io": _FLUX_FILE}
 
 
 def agent_version(group: str, version: str, kind: str) -> CustomVersion | None:
@@ -32,12 +26,11 @@ def agent_versions(group: str, kind: str) -> tuple[str, ...]:
 
 def _versions(group: str) -> Mapping[tuple[str, str, str], CustomVersion]:
     """What a group's file holds; nothing is read for a group that is no agent's."""
-    file = _FLUX_FILE if group.endswith(_FLUX_SUFFIX) else _FILES.get(group)
-    return _read(file) if file is not None else MappingProxyType({})
+    name = bundled.agents_file(group)
+    return _read(name) if name is not None else MappingProxyType({})
 
 
 @lru_cache(maxsize=4)
 def _read(name: str) -> Mapping[tuple[str, str, str], CustomVersion]:
-    document = json.loads(gzip.decompress(bundled.schema_file(name).read_bytes()))
-    versions = (version for definition in document["definitions"] for version in read_definition(definition).versions)
+    versions = (version for definition in bundled.definitions(name) for version in read_definition(definition).versions)
     return MappingProxyType({(version.group, version.version, version.kind): version for version in versions})

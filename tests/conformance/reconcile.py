@@ -1,8 +1,8 @@
 """What a real API server made of a change, and what gitgate predicts, class by class.
 
 Run alone: `python -m tests.conformance.reconcile CORPORA [CRDS]`. The corpus has custom resources without their
-definitions; a folder of CustomResourceDefinitions can be given to judge those as fully as the others. Without it most
-of their changes are unknown, which is counted apart.
+definitions, as repositories mostly have; what gitgate ships of them is taken, and a folder of CustomResourceDefinitions
+can be given to take those instead.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ import yaml
 
 from gitgate.location import format_field_path
 from gitgate.reconcile.changes import changed_paths
+from gitgate.reconcile.kinds import Kinds
 from gitgate.reconcile.outcome import Outcome, predict_update
-from gitgate.reconcile.tables import KubernetesTables, TypeNode, kubernetes_tables
 from gitgate.reconcile.undefined import update_without_type
+from gitgate.resource import Origin, Resource, ResourceId
 from tests.conformance.score import Score, report
 
 VERSION = "1.36"
@@ -51,15 +52,14 @@ class Prediction:
 
 def predictions(corpora: Path, name: str, definitions: Path | None) -> Iterator[Prediction]:
     """Every row of a file with its prediction."""
-    tables = kubernetes_tables(VERSION)
-    custom = dict(_definitions(tables, definitions))
+    kinds = Kinds(VERSION, _definitions(definitions), predicts=True)
     with gzip.open(corpora / "reconcile" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
             base, head = row["base"], row["head"]
             naive = "unchanged" if base == head else "update"
-            node = tables.kind(base["apiVersion"], base["kind"]) or custom.get((base["apiVersion"], base["kind"]))
-            outcome = predict_update(node or tables.undefined, base, head, version=VERSION)
+            node = kinds.find(_resource(base))
+            outcome = predict_update(node or kinds.undefined, base, head, version=VERSION)
             yield Prediction(row, outcome, _verdict(outcome, defined=node is not None), naive, node is not None)
 
 
@@ -71,12 +71,14 @@ def _verdict(outcome: Outcome, *, defined: bool) -> str:
     return "update" if defined or update_without_type(outcome.before, outcome.after) is not None else "unknown"
 
 
-def _definitions(tables: KubernetesTables, folder: Path | None) -> Iterator[tuple[tuple[str, str], TypeNode]]:
+def _definitions(folder: Path | None) -> Iterator[Resource]:
     for path in sorted(folder.glob("*.yaml")) if folder is not None else ():
-        spec = yaml.safe_load(path.read_text("utf-8"))["spec"]
-        for version in spec["versions"]:
-            key = (f"{spec['group']}/{version['name']}", spec["names"]["kind"])
-            yield key, tables.custom(version["schema"]["openAPIV3Schema"])
+        yield _resource(yaml.safe_load(path.read_text("utf-8")))
+
+
+def _resource(data: Mapping[str, Any]) -> Resource:
+    group, _, version = data["apiVersion"].rpartition("/")
+    return Resource(ResourceId(group, version, data["kind"], "", data["metadata"]["name"]), data, Origin(""))
 
 
 def visible(stored: Mapping[str, Any]) -> dict[str, Any]:
