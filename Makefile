@@ -8,7 +8,7 @@ TOOLS := $(CURDIR)/.tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install tools control-plane demo test lint format docs schemas policies lock bench conformance agreement package clean
+.PHONY: help install tools control-plane demo test lint format docs schemas policies lock bench conformance replay agreement package clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,6 +66,9 @@ bench: install tools  ## speed, as ratios against baselines in the same run
 
 conformance: install tools  ## score against corpora made by others: make conformance CORPORA=<folder>
 	$(BIN)/python -m tests.conformance "$(CORPORA)"
+
+replay: install tools  ## judge the last merges of a real repository, twice each: make replay REPOSITORY=<git directory> [LAST=100]
+	$(BIN)/python -m tests.conformance.replay "$(REPOSITORY)" --last "$(or $(LAST),100)"
 
 agreement: install  ## the offline plan against real API servers (make control-plane first): make agreement [CORPORA=<folder>]
 	$(BIN)/python -m tests.agreement $(if $(CORPORA),--corpora "$(CORPORA)") $(AGREEMENT_ARGS)
