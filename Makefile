@@ -70,7 +70,7 @@ conformance: install tools  ## score against corpora made by others: make confor
 replay: install tools  ## judge the last merges of a real repository, twice each: make replay REPOSITORY=<git directory> [LAST=100]
 	$(BIN)/python -m tests.conformance.replay "$(REPOSITORY)" --last "$(or $(LAST),100)"
 
-agreement: install  ## the offline plan against real API servers (make control-plane first): make agreement [CORPORA=<folder>]
+agreement: install  ## the offline plan and the shipped policies against real API servers (make control-plane first): make agreement [CORPORA=<folder>]
 	$(BIN)/python -m tests.agreement $(if $(CORPORA),--corpora "$(CORPORA)") $(AGREEMENT_ARGS)
 
 package: install  ## the wheel and the source archive in dist/

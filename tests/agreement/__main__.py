@@ -1,4 +1,7 @@
-"""`python -m tests.agreement`: applies generated pairs to a real API server and prints where the offline plan disagrees.
+"""`python -m tests.agreement`: asks real API servers what gitgate says offline, and prints where they disagree.
+
+The plan: generated pairs of objects are applied. Policies: those that gitgate ships are applied as they are, and asked
+about their examples, about the pods of a corpus alone and in workloads, and beside Pod Security admission.
 
 Every Kubernetes version that `make control-plane` built is asked, or those of `--kubernetes`. `--recorded FILE` judges
 what `--record` wrote of an earlier run, without a server.
@@ -18,6 +21,8 @@ from gitgate.reconcile.server.binaries import cached_versions, find_binaries
 from gitgate.reconcile.server.control_plane import ControlPlane
 from tests.agreement.outcomes import Outcome, predicted, run
 from tests.agreement.pairs import Pair, corpus_pairs, pairs
+from tests.agreement.policies import judge_policies
+from tests.agreement.policies import report as report_policies
 from tests.agreement.server import Server
 
 FALSE_FAILS = 0.005
@@ -33,6 +38,7 @@ def main() -> int:
     parser.add_argument("--each", type=int, default=60, help="pairs for each object; 0 for all")
     parser.add_argument("--corpora", type=Path, help="also the pairs of this folder's recorded changes")
     parser.add_argument("--kind", action="append", help="only these kinds")
+    parser.add_argument("--only", choices=("plan", "policies"), help="one of the two; both otherwise")
     arguments = parser.parse_args()
     good = True
     for path in arguments.recorded or ():
@@ -41,6 +47,10 @@ def main() -> int:
     for minor in () if arguments.recorded else arguments.kubernetes or cached_versions():
         chosen = _chosen(arguments, minor, arguments.each)
         with ControlPlane(find_binaries(minor)) as plane:
+            if arguments.only != "plan":
+                good &= report_policies(minor, judge_policies(plane, arguments.corpora))
+            if arguments.only == "policies":
+                continue
             actual = run(chosen, Server(plane.client))
         if arguments.record:
             save(arguments.record / f"agreement-{minor}.jsonl.gz", minor, arguments.each, actual)

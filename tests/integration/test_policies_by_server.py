@@ -1,0 +1,47 @@
+"""The policies that gitgate ships, in a real API server: they deny there what they deny here."""
+
+from __future__ import annotations
+
+import pytest
+
+from gitgate.reconcile.server.control_plane import ControlPlane
+from tests.agreement.policies import Agreement, judge_policies, report
+from tests.agreement.policy_judges import Verdict
+from tests.support.control_plane import needs_one_server, server_binaries
+
+_SETS = ("best-practice", "gitops", "pod-security-baseline", "pod-security-restricted", "pod-security-restricted-v1.23")
+
+
+@needs_one_server
+def test_shipped_policies_deny_in_a_server_what_they_deny_offline(minor: str, capsys) -> None:
+    with ControlPlane(server_binaries()[minor]) as plane:
+        agreement = judge_policies(plane, None, _SETS, every=4)
+    assert report(minor, agreement), capsys.readouterr().out
+    assert len(agreement.asked) == 9
+    assert all(agreement.denied.values())
+
+
+@pytest.mark.parametrize(
+    ("server", "said", "wrong"),
+    [
+        (Verdict(), Verdict(), 0),
+        (Verdict(denied=True), Verdict(), 1),
+        (Verdict(), Verdict(denied=True), 1),
+        (Verdict(said=frozenset({("a", "no")})), Verdict(said=frozenset({("b", "no")})), 1),
+        (Verdict(said=frozenset({("a", "no")})), Verdict(said=frozenset({("a", "never")})), 1),
+        (Verdict(refused="invalid"), Verdict(denied=True), 0),
+    ],
+)
+def test_what_judges_see_differently_is_counted(server: Verdict, said: Verdict, wrong: int, capsys) -> None:
+    agreement = Agreement()
+    agreement.compare("set", {"one": server, "two": Verdict()}, {"one": said, "two": Verdict()}, names=True)
+    assert len(agreement.wrong) == wrong
+    assert report("1.37", agreement) is (wrong == 0)
+    assert f"{wrong} wrong" in capsys.readouterr().out
+
+
+def test_nothing_asked_is_no_agreement(capsys) -> None:
+    agreement = Agreement()
+    agreement.compare("set", {"one": Verdict(refused="invalid")}, {"one": Verdict()}, names=True)
+    assert not report("1.37", agreement)
+    assert "refused before policies are asked" in capsys.readouterr().out
