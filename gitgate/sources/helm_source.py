@@ -47,6 +47,13 @@ class HelmSource:
         return Rendering(tuple(resources), tuple(problems), MappingProxyType(dict(sorted(files.items()))))
 
 
+def default_objects(tree: Tree, context: SourceContext, claimed: Mapping[str, Coverage]) -> tuple[Resource, ...]:
+    """Objects of the same charts, as far as they can be rendered; what is rendered here is not rendered again."""
+    charts = () if context.sources else standalone_charts(tree, context, find_charts(tree, context), claimed)
+    answers = context.helm.template_all(tree, [_request(chart) for chart in charts])
+    return tuple(resource for answer in answers for resource in answer.resources)
+
+
 def _request(chart: Chart) -> HelmRequest:
     name = _NOT_IN_A_NAME.sub("-", chart.name.lower())[:_NAME_LENGTH].strip("-") or "release"
     return HelmRequest(chart=chart.directory, release_name=name, namespace=_NAMESPACE)

@@ -11,6 +11,7 @@ from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Resource
 from gitgate.settings import ClusterSetting
 from gitgate.sources.argocd.entries import entry_groups
+from gitgate.sources.argocd.repository import GROUP as ARGO_CD
 from gitgate.sources.base import SourceContext
 from gitgate.sources.clusters import (
     BOOTSTRAP,
@@ -22,6 +23,7 @@ from gitgate.sources.clusters import (
     self_managed,
     topmost,
 )
+from gitgate.sources.helm_source import default_objects
 from gitgate.sources.kustomization import ReferenceKind
 from gitgate.sources.kustomize_graph import KustomizeGraph
 from gitgate.sources.kustomize_render import Reached, in_parallel
@@ -56,12 +58,16 @@ class Walk:
     @property
     def files(self) -> Mapping[str, Coverage]:
         """What became of each file that owners read; what one of them failed on is failed."""
-        found: dict[str, Coverage] = {}
-        for _, outcome in self.outcomes:
-            for path, state in outcome.files.items():
-                if found.get(path) is not Coverage.FAILED:
-                    found[path] = state
-        return MappingProxyType(found)
+        return _files(self.outcomes)
+
+
+def _files(outcomes: Iterable[tuple[Owner, Outcome]]) -> Mapping[str, Coverage]:
+    found: dict[str, Coverage] = {}
+    for _, outcome in outcomes:
+        for path, state in outcome.files.items():
+            if found.get(path) is not Coverage.FAILED:
+                found[path] = state
+    return MappingProxyType(found)
 
 
 def walk_owners(tree: Tree, context: SourceContext, types: Sequence[OwnerType]) -> Walk:
@@ -73,6 +79,7 @@ def walk_owners(tree: Tree, context: SourceContext, types: Sequence[OwnerType]) 
     if context.clusters:
         _enter_named(walker, context.clusters, waiting, written)
         _enter_argo_cd(walker, context.clusters, written)
+        _enter_charts(walker, context.clusters, written)
         return walker.result()
     for path, group in self_managed(waiting):
         fresh = tuple(one for one in group if not walker.has_reached(one))
@@ -86,13 +93,14 @@ def walk_owners(tree: Tree, context: SourceContext, types: Sequence[OwnerType]) 
             walker.enter(_cluster(place, fresh, walker.names, found=True), fresh, near)
     context.memory.entry_places.update(cluster.path for cluster in walker.clusters if cluster.found)
     _enter_argo_cd(walker, (), written)
+    _enter_charts(walker, (), written)
     return walker.result()
 
 
 def _enter_argo_cd(walker: _Walker, named: Iterable[ClusterSetting], written: Sequence[Resource]) -> None:
     """Walk from Applications that nobody applies; a cluster that is known by its directory is the same one."""
     tree, context = walker.workshop.tree, walker.workshop.context
-    if not any(one.id.group == "argoproj.io" for one in written):
+    if not any(one.id.group == ARGO_CD for one in written):
         return
     for group in entry_groups(tree, context, written, walker.has_applied):
         setting = next((one for one in named if inside(group.place, one.path)), None)
@@ -102,6 +110,14 @@ def _enter_argo_cd(walker: _Walker, named: Iterable[ClusterSetting], written: Se
         cluster = next((one for one in walker.clusters if one.path == path), None)
         cluster = cluster or _cluster(path, (), walker.names, found=True)
         walker.enter(cluster, [Candidate(one, Entry((), "")) for one in group.resources], group.near)
+
+
+def _enter_charts(walker: _Walker, named: Iterable[ClusterSetting], written: Sequence[Resource]) -> None:
+    """Walk from Applications of charts that nobody in the repository installs: somebody does so by hand."""
+    tree, context = walker.workshop.tree, walker.workshop.context
+    rendered = default_objects(tree, context, _files(walker.outcomes.values()))
+    near = [one for one in written if one.id.group == ARGO_CD or one.id.kind == "Secret"]
+    _enter_argo_cd(walker, named, [*near, *rendered] if any(one.id.group == ARGO_CD for one in rendered) else ())
 
 
 def _enter_named(

@@ -56,17 +56,23 @@ def entry_groups(
         own_place = one.origin.path, one.origin.document
         above = [paths for other, paths in reads.items() if other != own_place]
         if not any(inside(one.origin.path, directory) for paths in above for directory in paths):
-            groups.setdefault(parent(one.origin.path), []).append(one)
+            groups.setdefault(_place(one), []).append(one)
     # What is left reads one another in a circle, or is in a directory whose reader leaves it out.
     for one in own:
-        groups.setdefault(f"{parent(one.origin.path)}\0", []).append(one)
+        groups.setdefault(f"{_place(one)}\0", []).append(one)
     shared = tuple(one for one in written if one.id.kind in ("AppProject", "Secret"))
     for key in sorted(groups, key=lambda key: (key.endswith("\0"), key)):
         place = key.rstrip("\0")
         fresh = tuple(one for one in groups[key] if not has_reached(one))
         if fresh:
-            near = tuple(one for one in written if parent(one.origin.path) == place)
+            near = tuple(one for one in written if _place(one) == place)
             yield EntryGroup(place, fresh, (*shared, *near))
+
+
+def _place(resource: Resource) -> str:
+    """Where an object is: its file's directory, or that of the chart which renders it."""
+    origin = resource.origin
+    return origin.rendered_by if origin.rendered_by is not None else parent(origin.path)
 
 
 def _directories(resource: Resource, tree: Tree, context: SourceContext) -> Iterator[str]:

@@ -446,3 +446,48 @@ def test_urls_are_shown_without_what_is_secret() -> None:
     snapshot = render({**files, "project.yaml": project})
     assert {"agent-refused", "agent-not-rendered"} <= {problem.code for problem in snapshot.problems}
     assert not any("password" in problem.message for problem in snapshot.problems)
+
+
+APP_OF_APPS = {
+    "apps/Chart.yaml": "apiVersion: v2\nname: apps\nversion: 0.1.0\n",
+    "apps/values.yaml": "names: [blue, green]\n",
+    "apps/templates/applications.yaml": (
+        "{{- range .Values.names }}\napiVersion: argoproj.io/v1alpha1\nkind: Application\n"
+        "metadata: {name: '{{ . }}', namespace: argocd}\nspec:\n"
+        "  destination: {server: 'https://kubernetes.default.svc', namespace: '{{ . }}'}\n"
+        f"  source: {{repoURL: {OURS}, path: '{{{{ . }}}}'}}\n---\n{{{{ end -}}}}\n"
+    ),
+    "blue/web.yaml": DEPLOYMENT,
+    "green/web.yaml": DEPLOYMENT,
+}
+
+
+def test_argo_cd_begins_at_applications_of_a_chart_that_somebody_installs_by_hand() -> None:
+    snapshot = render(APP_OF_APPS)
+    found = {(one.origin.owner, one.id.namespace) for one in snapshot.resources if one.id.kind == "Deployment"}
+    assert found == {("Application argocd/blue", "blue"), ("Application argocd/green", "green")}
+    assert {one.origin.cluster for one in snapshot.resources} == {"apps"}
+
+
+def test_what_such_a_chart_leads_to_and_is_not_rendered_is_told() -> None:
+    snapshot = render({**APP_OF_APPS, "green/more.jsonnet": "{}"})
+    assert ("jsonnet-not-rendered", "green/more.jsonnet", 0) in told(snapshot)
+
+
+def test_a_chart_of_applications_that_another_application_installs_takes_the_values_of_that_one() -> None:
+    root = application("root", "path: apps\nhelm: {valuesObject: {names: [blue]}}")
+    snapshot = render({**APP_OF_APPS, "root.yaml": root})
+    assert [one.id.name for one in snapshot.resources if one.id.kind == "Application"] == ["blue", "root"]
+
+
+def test_charts_of_applications_may_lead_to_one_another() -> None:
+    outer = {
+        path.replace("apps/", "outer/"): text.replace("name: apps", "name: outer").replace("blue, green", "apps")
+        for path, text in APP_OF_APPS.items()
+        if path.startswith("apps/")
+    }
+    snapshot = render({**APP_OF_APPS, **outer})
+    owners = [one.origin.owner for one in snapshot.resources if one.id.kind == "Deployment"]
+    assert sorted(owners) == ["Application argocd/blue", "Application argocd/green"]
+    assert "chart-default-values" in [code for code, path, _ in told(snapshot) if path == "outer/Chart.yaml"]
+    assert "chart-default-values" not in [code for code, path, _ in told(snapshot) if path == "apps/Chart.yaml"]
