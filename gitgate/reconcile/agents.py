@@ -210,7 +210,8 @@ def handling(resource: Resource, owner: Owner | None, default: ApplyMethod) -> H
 
     Sources: argo-cd/gitops-engine/pkg/sync/sync_context.go; fluxcd/kustomize-controller, `reconcile` and `prune`.
     """
-    annotations = _mapping(_mapping(resource.data.get("metadata")).get("annotations"))
+    metadata = _mapping(resource.data.get("metadata"))
+    annotations = _mapping(metadata.get("annotations"))
     options = {part.strip() for part in str(annotations.get(SYNC_OPTIONS, "")).split(",")}
     method = _argo_method(options) or (owner.method if owner is not None else default)
     force = "Force=true" in options or (owner is not None and owner.force)
@@ -218,6 +219,8 @@ def handling(resource: Resource, owner: Owner | None, default: ApplyMethod) -> H
     if method is ApplyMethod.SERVER_SIDE and "Force=true" in options:
         force = False
     hook = _hook(annotations) if owner is not None and not owner.flux else ""
+    if not hook and metadata.get("generateName") and not metadata.get("name"):
+        hook = "it has no name until it is created, so whoever applies it makes another one each time"
     keep = hook or _keep(annotations, options, owner)
     return Handling(method, force, keep=keep, frozen=hook or _frozen(annotations))
 

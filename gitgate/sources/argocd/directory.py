@@ -132,6 +132,7 @@ class _Reading:
         state = self.source.workshop.context.documents.state(self.source.workshop.tree, path)
         message = "Argo CD evaluates this file where it reads the directory; what comes of it was not judged"
         location = Location(path, None, Precision.FILE)
+        self.files[path] = Coverage.FAILED
         self.problems.append(
             Problem(code="jsonnet-not-rendered", message=message, location=location, discriminator=state)
         )

@@ -132,6 +132,7 @@ def test_values_beside_manifests_are_no_mistake_but_half_a_manifest_is() -> None
 def test_jsonnet_is_named_as_not_judged() -> None:
     snapshot = render({"app.yaml": application("web", "path: web"), "web/d.jsonnet": "{}"})
     assert ("jsonnet-not-rendered", "web/d.jsonnet", 0) in told(snapshot)
+    assert snapshot.files["web/d.jsonnet"] is Coverage.FAILED
 
 
 def test_a_kustomization_is_edited_by_the_application_first() -> None:
@@ -491,3 +492,13 @@ def test_charts_of_applications_may_lead_to_one_another() -> None:
     assert sorted(owners) == ["Application argocd/blue", "Application argocd/green"]
     assert "chart-default-values" in [code for code, path, _ in told(snapshot) if path == "outer/Chart.yaml"]
     assert "chart-default-values" not in [code for code, path, _ in told(snapshot) if path == "apps/Chart.yaml"]
+
+
+def test_an_object_without_a_name_is_another_one_each_time_whoever_applies_it() -> None:
+    job = (
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: before-, namespace: web}\nspec: {template: {spec: "
+        "{restartPolicy: Never, containers: [{name: a, image: 'a:1'}]}}}\n"
+    )
+    was, shall_be = (render({"job.yaml": text}) for text in (job, job.replace("a:1", "a:2")))
+    (item,) = make_plan(was, shall_be, "1.37").objects
+    assert (item.action, "makes another one each time" in item.reason) == (Action.UNCHANGED, True)
