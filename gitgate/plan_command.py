@@ -13,7 +13,7 @@ import click
 from gitgate.errors import GitgateError, RepositoryError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from gitgate.git import Repository
     from gitgate.proposal import Snapshot
@@ -131,7 +131,8 @@ def _plan(  # noqa: PLR0913 - the options of the command
     from gitgate.reconcile.follow import follow  # noqa: PLC0415
     from gitgate.reconcile.settings_ignored import ignore_fields  # noqa: PLC0415
     from gitgate.reconcile.way_back import reached, way_back  # noqa: PLC0415
-    from gitgate.settings import load_settings  # noqa: PLC0415
+    from gitgate.schema.imports import load_schema_directory  # noqa: PLC0415
+    from gitgate.settings import SCHEMA_DIRECTORY, load_settings  # noqa: PLC0415
     from gitgate.sources.base import SourceContext  # noqa: PLC0415
     from gitgate.sources.registry import render_tree  # noqa: PLC0415
 
@@ -142,7 +143,7 @@ def _plan(  # noqa: PLR0913 - the options of the command
         raise RepositoryError(f"{head} cannot be merged into {base}: both changed {files}")
     tree = repository.tree(base_commit)
     settings = load_settings(tree, all_rules())
-    backend = _backend(cluster, version, settings, live)
+    backend = _backend(cluster, version, settings, live, load_schema_directory(tree, SCHEMA_DIRECTORY).definitions)
     context = SourceContext.from_settings(settings)
     before = render_tree(tree, context)
     after = render_tree(merged, context)
@@ -161,7 +162,9 @@ def _plan(  # noqa: PLR0913 - the options of the command
     )
 
 
-def _backend(cluster: str | None, version: str | None, settings: Settings, live: Path | None) -> Backend:
+def _backend(
+    cluster: str | None, version: str | None, settings: Settings, live: Path | None, definitions: Iterable[Resource]
+) -> Backend:
     """Who works the plan out.
 
     Raises:
@@ -178,7 +181,7 @@ def _backend(cluster: str | None, version: str | None, settings: Settings, live:
         name = OFFLINE
     policy = settings.policy
     chosen = _version(wanted) if wanted is not None else None
-    return choose_backend(name, chosen, _version(None), policy.user, policy.groups)
+    return choose_backend(name, chosen, _version(None), policy.user, policy.groups, definitions=definitions)
 
 
 def _order(version: str) -> tuple[int, ...]:

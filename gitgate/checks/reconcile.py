@@ -18,7 +18,7 @@ from gitgate.proposal import Proposal
 from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.consequence import Consequence
 from gitgate.reconcile.create_rules import CUSTOM_RESOURCE, REQUIRED_BY_SCHEMA
-from gitgate.reconcile.failure import Failure
+from gitgate.reconcile.failure import Certainty, Failure
 from gitgate.reconcile.follow import follow
 from gitgate.reconcile.places import place_of_origin
 from gitgate.reconcile.plan import Action, Plan, PlannedObject, make_plan
@@ -26,8 +26,10 @@ from gitgate.reconcile.settings_ignored import ignore_fields
 from gitgate.reconcile.tables import shipped_versions
 from gitgate.reconcile.undefined import NOT_SERVED
 from gitgate.resource import Resource
+from gitgate.schema.imports import load_schema_directory
 from gitgate.schema.lifecycle import lifecycle_of
-from gitgate.settings import Settings
+from gitgate.settings import SCHEMA_DIRECTORY, Settings
+from gitgate.tree import MemoryTree
 
 _SCHEMA_CODES = frozenset(
     {"undeclared-field", "wrong-type", "invalid-quantity", "duplicate-key", REQUIRED_BY_SCHEMA, CUSTOM_RESOURCE}
@@ -51,9 +53,10 @@ class ReconcileCheck:
         found: dict[str, Finding] = {}
         known: dict[str, Finding] = {}
         method = ApplyMethod(settings.apply_method.value)
+        definitions = load_schema_directory(MemoryTree(proposal.rulebook), SCHEMA_DIRECTORY).definitions
         changed = 0
         for version in versions or [shipped_versions()[-1]]:
-            plan = make_plan(proposal.before, proposal.after, version, method)
+            plan = make_plan(proposal.before, proposal.after, version, method, definitions=definitions)
             plan = ignore_fields(plan, settings.ignored_fields)
             changed = max(changed, len(plan.changed))
             for finding in _findings(plan, proposal):
@@ -105,6 +108,9 @@ def _planned(item: PlannedObject) -> Iterator[Finding]:
 
 
 def _is_schema_matter(failure: Failure, resource: Resource) -> bool:
+    if failure.certainty is Certainty.LIKELY:
+        # That nothing defines the kind is for the schema check to say.
+        return True
     if failure.code == NOT_SERVED:
         return lifecycle_of(resource.id.group, resource.id.version, resource.id.kind) is not None
     return failure.code in _SCHEMA_CODES

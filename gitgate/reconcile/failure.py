@@ -15,6 +15,8 @@ class Certainty(StrEnum):
     """It follows from the object alone."""
     ASSUMED = "assumed"
     """It holds while the assumptions of the plan do: that the cluster has what the base says."""
+    LIKELY = "likely"
+    """It follows from a definition that gitgate ships, and the cluster may have another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,8 @@ from gitgate.resource import Resource
 
 Place = tuple[str, str, str]
 """Kind, namespace, name."""
+Identity = tuple[str, str, str, str]
+"""Group, kind, namespace, name: `ResourceId.identity`."""
 
 
 def place_of(resource: Resource) -> Place:

@@ -7,7 +7,7 @@ digest is unchanged.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -23,18 +23,19 @@ from gitgate.reconcile.content import content_digest
 from gitgate.reconcile.failure import Certainty, Failure
 from gitgate.reconcile.ignored import IgnoredField, IgnoreRule, Pair, managers_ignored, split_ignored
 from gitgate.reconcile.kinds import Kinds
+from gitgate.reconcile.live import LiveState
 from gitgate.reconcile.merge import NOBODY, Owned
 from gitgate.reconcile.outcome import Outcome, predict_create, predict_kept, predict_update
 from gitgate.reconcile.ownership import others
-from gitgate.reconcile.places import place_of, place_of_origin
+from gitgate.reconcile.pairs import pairs
+from gitgate.reconcile.places import Identity, place_of, place_of_origin
 from gitgate.reconcile.redact import HIDDEN, is_secret, is_sensitive, redact
 from gitgate.reconcile.references import scale_target
+from gitgate.reconcile.shipped import Evidence, assumed_definitions, likely
 from gitgate.reconcile.tables import TypeNode
 from gitgate.reconcile.typed import typed_failures
 from gitgate.reconcile.undefined import NOT_KNOWN, NOT_VALIDATED, update_without_type
 from gitgate.resource import Origin, Resource, ResourceId
-
-Identity = tuple[str, str, str, str]
 
 
 class Action(StrEnum):
@@ -70,6 +71,7 @@ class PlannedObject:
         method: How it is applied.
         drift: What somebody changed in the cluster, and the agent puts back; empty without a live state.
         ignored: Fields that differ and that a rule ignores; those that are applied all the same are changes, too.
+        definition: The release whose definition of the kind was assumed; empty where none was.
     """
 
     id: ResourceId
@@ -83,6 +85,12 @@ class PlannedObject:
     method: ApplyMethod = ApplyMethod.SERVER_SIDE
     drift: tuple[FieldChange, ...] = ()
     ignored: tuple[IgnoredField, ...] = ()
+    definition: str = ""
+
+    @property
+    def is_likely_blocked(self) -> bool:
+        """Is it blocked by nothing but a definition that gitgate ships?"""
+        return self.action is Action.BLOCKED and all(one.certainty is Certainty.LIKELY for one in self.failures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +143,14 @@ _PRUNES = "The agent prunes: what git no longer has is deleted."
 _LIVE = "The live state is as complete as the file: what it does not have, the cluster does not have."
 
 
-def make_plan(
+def make_plan(  # noqa: PLR0913 - what a plan is made of
     before: Snapshot,
     after: Snapshot,
     version: str,
     default: ApplyMethod = ApplyMethod.SERVER_SIDE,
     live: Iterable[Resource] | None = None,
+    *,
+    definitions: Iterable[Resource] = (),
 ) -> Plan:
     """Work out what merging does.
 
@@ -150,15 +160,16 @@ def make_plan(
         version: Kubernetes version of the cluster.
         default: How objects are applied whose owner the repository does not have.
         live: What the cluster has; None to assume what applying the base made.
+        definitions: CustomResourceDefinitions that the cluster has, of kinds that the repository does not define.
     """
     state = LiveState.of(live)
-    kinds = Kinds(version, (*before.resources, *after.resources))
+    kinds = Kinds(version, (*definitions, *before.resources, *after.resources), predicts=True)
     objects: list[PlannedObject] = []
     not_understood: dict[str, None] = {}
     duplicates: dict[ResourceId, tuple[Resource, ...]] = {}
     for old_side, new_side in by_cluster(before, after):
         planner = _Planner(kinds, default, old_side.resources, new_side.resources, state)
-        objects += [planner.plan(old, new) for old, new in _pairs(old_side.resources, new_side.resources)]
+        objects += [planner.plan(old, new) for old, new in pairs(old_side.resources, new_side.resources)]
         not_understood |= dict.fromkeys(planner.not_understood)
         duplicates |= find_duplicates(new_side.resources)
     objects.sort(key=_order)
@@ -183,37 +194,8 @@ def _assumptions(objects: list[PlannedObject], *, live: bool) -> tuple[str, ...]
         found.append(_BOUND)
     if any(item.action is Action.PRUNE and not item.owner for item in objects):
         found.append(_PRUNES)
-    return tuple(found)
-
-
-_Sides = tuple[Resource | None, Resource | None]
-
-
-def _pairs(before: Iterable[Resource], after: Iterable[Resource]) -> Iterator[_Sides]:
-    """Each object with what becomes of it.
-
-    One repository may hold the same object for several clusters, one overlay each. Such ones belong together by the
-    place that they come from; what has none on the other side is paired when there is just one of each.
-    """
-    was, shall_be = _group(before), _group(after)
-    for key, new in shall_be.items():
-        old = was.pop(key, {})
-        if len(old) != 1 or len(new) != 1:
-            for place in [place for place in new if place in old]:
-                yield old.pop(place), new.pop(place)
-        if len(old) == len(new) == 1:
-            yield old.popitem()[1], new.popitem()[1]
-        yield from ((resource, None) for resource in old.values())
-        yield from ((None, resource) for resource in new.values())
-    yield from ((resource, None) for old in was.values() for resource in old.values())
-
-
-def _group(resources: Iterable[Resource]) -> dict[Identity, dict[str, Resource]]:
-    """Objects by identity, then by place; of several in one place the last."""
-    found: dict[Identity, dict[str, Resource]] = {}
-    for resource in resources:
-        found.setdefault(resource.id.identity, {})[place_of_origin(resource)] = resource
-    return found
+    shipped = assumed_definitions((item.definition, item.id.kind) for item in objects if item.definition)
+    return (*found, shipped) if shipped else tuple(found)
 
 
 def find_duplicates(resources: Iterable[Resource]) -> dict[ResourceId, tuple[Resource, ...]]:
@@ -250,6 +232,7 @@ class _Planner:
         self._version = kinds.version
         self._default = default
         self._kinds = kinds
+        self._evidence = Evidence(before, kinds.version)
         self._owners_before: tuple[Owner, ...] = find_owners(before)
         self._owners_after: tuple[Owner, ...] = find_owners(after)
         self._scaled = {target: str(one.id) for one in after if (target := scale_target(one)) is not None}
@@ -277,24 +260,38 @@ class _Planner:
         return Pair(outcome.before, outcome.after, node, live.data if live is not None else None)
 
     def plan(self, before: Resource | None, after: Resource | None) -> PlannedObject:
-        if before is not None and after is not None:
-            owner = owner_of(after, self._owners_after)
-            item = PlannedObject(
-                id=after.id, action=Action.UNCHANGED, before=before, after=after, owner=owner.name if owner else ""
-            )
-            if self._live is None and _same_content(before.data, after.data):
-                return item
-            return self._update(item, before, after, handling(after, owner, self._default))
-        if after is not None:
-            owner = owner_of(after, self._owners_after)
-            return self._create(after, owner, handling(after, owner, self._default))
-        assert before is not None  # noqa: S101 - one of the two is there
-        owner = owner_of(before, self._owners_before)
-        return self._prune(before, owner, handling(before, owner, self._default))
+        if after is None:
+            assert before is not None  # noqa: S101 - one of the two is there
+            owner = owner_of(before, self._owners_before)
+            return self._prune(before, owner, handling(before, owner, self._default))
+        owner = owner_of(after, self._owners_after)
+        action = Action.CREATE if before is None else Action.UNCHANGED
+        item = PlannedObject(id=after.id, action=action, before=before, after=after, owner=owner.name if owner else "")
+        if before is not None and self._live is None and _same_content(before.data, after.data):
+            return item
+        how = handling(after, owner, self._default)
+        node, release = self._kinds.find(after), self._kinds.release(after)
+        item = replace(item, method=how.method)
+        found = self._judge(item, before, after, how, node)
+        if node is None or not release or found.action is Action.UNCHANGED:
+            return found
+        if found.action is Action.UNKNOWN or self._evidence.contradicts(node, after, found.failures):
+            return self._judge(item, before, after, how, None)
+        return replace(found, failures=likely(found.failures), definition=release)
 
-    def _unreadable_base(self, item: PlannedObject, after: Resource, how: Handling) -> PlannedObject:
+    def _judge(
+        self, item: PlannedObject, before: Resource | None, after: Resource, how: Handling, node: TypeNode | None
+    ) -> PlannedObject:
+        """One object of a kind; None where nothing defines the kind."""
+        if before is None:
+            return self._create(item, after, how, node)
+        return self._update(item, before, after, how, node)
+
+    def _unreadable_base(
+        self, item: PlannedObject, after: Resource, how: Handling, node: TypeNode | None
+    ) -> PlannedObject:
         """The base cannot have been applied, so nobody knows what the cluster has."""
-        created = self._create(after, None, how)
+        created = self._create(item, after, how, node)
         if created.action is Action.BLOCKED:
             return replace(item, action=Action.BLOCKED, failures=created.failures)
         reason = "the base cannot be applied, so what the cluster has is not known"
@@ -322,12 +319,8 @@ class _Planner:
             return ()
         return hide_values(base, changed_fields(outcome.before, outcome.after))
 
-    def _create(self, after: Resource, owner: Owner | None, how: Handling) -> PlannedObject:
-        item = PlannedObject(
-            id=after.id, action=Action.CREATE, before=None, after=after, owner=owner.name if owner else "",
-            method=how.method,
-        )  # fmt: skip
-        node = self._kinds.find(after)
+    def _create(self, item: PlannedObject, after: Resource, how: Handling, node: TypeNode | None) -> PlannedObject:
+        item = replace(item, action=Action.CREATE)
         if node is None and (refused := self._kinds.not_served(after)) is not None:
             return replace(item, action=Action.BLOCKED, failures=(refused,))
         data = redact(after.data)
@@ -343,19 +336,19 @@ class _Planner:
         name = owner.name if owner else ""
         return PlannedObject(id=before.id, action=action, before=before, after=None, reason=how.keep, owner=name)
 
-    def _update(self, item: PlannedObject, before: Resource, after: Resource, how: Handling) -> PlannedObject:
-        item = replace(item, method=how.method)
+    def _update(
+        self, item: PlannedObject, before: Resource, after: Resource, how: Handling, node: TypeNode | None
+    ) -> PlannedObject:
         if how.frozen:
             return replace(item, reason=f"it is never updated: {how.frozen}")
         base = redact(before.data)
-        node = self._kinds.find(after)
         if node is None and (refused := self._kinds.not_served(after)) is not None:
             return replace(item, action=Action.BLOCKED, failures=(refused,))
         node = node or self._kinds.undefined
         if typed_failures(node, base if self._live is None else {}, frozenset({"undeclared-field", "duplicate-key"})):
-            return self._unreadable_base(item, after, how)
+            return self._unreadable_base(item, after, how, node)
         if self._live is not None and self._live.find(after) is None:
-            return replace(self._create(after, None, how), before=before, reason="the cluster does not have it")
+            return replace(self._create(item, after, how, node), reason="the cluster does not have it")
         return self._compare(item, node, base, after, how)
 
     def _compare(
@@ -406,35 +399,6 @@ def _ignoring(
     kept = tuple(path for path, rule in found.items() if rule.keeps_live)
     back = tuple(one for one in item.drift if one.path not in drifted or not drifted[one.path].keeps_live)
     return replace(item, ignored=tuple(sorted(fields, key=str)), drift=back), kept
-
-
-@dataclass(frozen=True, slots=True)
-class LiveState:
-    """What the cluster has, by identity."""
-
-    objects: Mapping[Identity, Resource]
-    by_name: Mapping[tuple[str, str, str], tuple[Resource, ...]]
-
-    @staticmethod
-    def of(resources: Iterable[Resource] | None) -> LiveState | None:
-        """Index a dump of the cluster; None for none."""
-        if resources is None:
-            return None
-        objects: dict[Identity, Resource] = {}
-        by_name: dict[tuple[str, str, str], tuple[Resource, ...]] = {}
-        for resource in resources:
-            objects[resource.id.identity] = resource
-            name = (resource.id.group, resource.id.kind, resource.id.name)
-            by_name[name] = (*by_name.get(name, ()), resource)
-        return LiveState(objects, by_name)
-
-    def find(self, resource: Resource) -> Resource | None:
-        """The live object of a manifest, which may leave its namespace to the agent."""
-        found = self.objects.get(resource.id.identity)
-        if found is not None or resource.id.namespace:
-            return found
-        named = self.by_name.get((resource.id.group, resource.id.kind, resource.id.name), ())
-        return named[0] if len(named) == 1 else None
 
 
 _RECONCILED = frozenset({"RoleBinding", "ClusterRoleBinding"})

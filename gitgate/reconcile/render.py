@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gitgate.reconcile.consequence import Consequence
 from gitgate.reconcile.plan import Action, Plan, PlannedObject
-from gitgate.reconcile.views import Entry, change_line, drift_line, drifted, entries
+from gitgate.reconcile.views import Entry, change_line, drift_line, drifted, entries, failure_line
 from gitgate.reconcile.words import SIGNS, printable, summary
 
 _COLORS: Mapping[Action, str] = {
@@ -82,7 +82,7 @@ def _folded(shown: tuple[Entry, ...], *, color: bool, verbose: bool) -> Iterator
 def _beneath(entry: Entry, *, verbose: bool) -> Iterator[str]:
     item = entry.item
     for failure in item.failures:
-        yield f"      the API server says: {printable(str(failure))}"
+        yield f"      {printable(failure_line(failure))}"
     if item.action in (Action.UPDATE, Action.REPLACE, Action.UNKNOWN):
         limit = len(item.changes) if verbose else _FIELD_LIMIT
         yield from (f"      {printable(change_line(change))}" for change in item.changes[:limit])
@@ -107,7 +107,9 @@ def _drift(items: tuple[PlannedObject, ...], *, verbose: bool) -> Iterator[str]:
 
 def _remark(item: PlannedObject) -> str:
     words = []
-    if item.action in _REMARKS:
+    if item.is_likely_blocked:
+        words.append(f"likely {_REMARKS[item.action]}, by the definition of {item.definition}")
+    elif item.action in _REMARKS:
         words.append(_REMARKS[item.action])
     if item.reason:
         words.append(printable(item.reason))

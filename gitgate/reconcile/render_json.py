@@ -45,6 +45,7 @@ def _planned(item: PlannedObject) -> dict[str, Any]:
         "cluster": (origin.origin.cluster if origin is not None else "") or None,
         "path": origin.origin.path if origin is not None else None,
         "reason": item.reason or None,
+        "definition": item.definition or None,
         "drift": [_change(change) for change in item.drift],
         "ignored": [
             {"field": format_field_path(one.path), "rule": one.rule, "applied": one.applied} for one in item.ignored

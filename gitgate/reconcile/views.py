@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gitgate.location import format_field_path
 from gitgate.reconcile.changes import ABSENT, FieldChange
 from gitgate.reconcile.consequence import Consequence
+from gitgate.reconcile.failure import Certainty, Failure
 from gitgate.reconcile.places import place_of_origin
 from gitgate.reconcile.plan import Action, Plan, PlannedObject
 from gitgate.reconcile.words import value_text
@@ -106,11 +107,17 @@ def change_line(change: FieldChange, limit: int = 60) -> str:
     return f"~ {path}: {value_text(change.old, limit)} → {value_text(change.new, limit)}"
 
 
+def failure_line(failure: Failure) -> str:
+    """What the API server says of an object."""
+    return f"the API server {'likely ' if failure.certainty is Certainty.LIKELY else ''}says: {failure}"
+
+
 def object_lines(entry: Entry, *, fields: int, value_limit: int = 60) -> list[str]:
     """What stands beneath an object: why, failures, consequences, fields, what is ignored."""
     item = entry.item
     lines = [item.reason] if item.reason else []
-    lines += [f"the API server says: {failure}" for failure in item.failures]
+    lines += [f"judged by the definition of {item.definition}"] if item.definition and item.failures else []
+    lines += map(failure_line, item.failures)
     lines += [f"→ {one.message}" for one in entry.consequences]
     if item.action is not Action.CREATE:
         lines += [change_line(change, value_limit) for change in item.changes[:fields]]

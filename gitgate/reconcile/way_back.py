@@ -71,7 +71,7 @@ def _lost(forward: Plan, backward: Plan) -> Iterator[str]:
         if item.action in (Action.PRUNE, Action.REPLACE) and item.id.kind in _DATA:
             yield f"{item.id} is created anew, without {_DATA[item.id.kind]}"
     for item in backward.objects:
-        if item.action is Action.BLOCKED:
+        if item.action is Action.BLOCKED and not item.is_likely_blocked:  # the cluster had it
             reason = item.failures[0] if item.failures else item.reason
             yield f"{item.id} cannot be brought back: {reason}"
         elif item.action is Action.UNKNOWN:

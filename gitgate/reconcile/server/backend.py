@@ -58,19 +58,25 @@ class Backend(Protocol):
 
 
 class Offline:
-    """The prediction."""
+    """The prediction.
+
+    Args:
+        version: The Kubernetes version.
+        definitions: CustomResourceDefinitions that the cluster has, of kinds that the repository does not define.
+    """
 
     name = OFFLINE
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, definitions: Iterable[Resource] = ()) -> None:
         self.version = version
+        self._definitions = tuple(definitions)
 
     def simulate(
         self, before: Snapshot, after: Snapshot, method: ApplyMethod, tell: Tell,  # noqa: ARG002
         live: Iterable[Resource] | None = None,
     ) -> Plan:  # fmt: skip
         """See `Backend.simulate`."""
-        return make_plan(before, after, self.version, method, live)
+        return make_plan(before, after, self.version, method, live, definitions=self._definitions)
 
 
 class ControlPlaneBackend:
@@ -158,7 +164,10 @@ def _kept(plan: Plan) -> tuple[str, ...]:
     return tuple(one for one in plan.assumptions if "admission webhook" not in one and "allocated already" not in one)
 
 
-def choose_backend(cluster: str, version: str | None, newest: str, user: str, groups: Sequence[str]) -> Backend:
+def choose_backend(  # noqa: PLR0913 - what the settings and the command line say
+    cluster: str, version: str | None, newest: str, user: str, groups: Sequence[str],
+    *, definitions: Iterable[Resource] = (),
+) -> Backend:  # fmt: skip
     """The backend that `--cluster` or the settings ask for.
 
     Args:
@@ -167,13 +176,14 @@ def choose_backend(cluster: str, version: str | None, newest: str, user: str, gr
         newest: The one that the offline engine takes where none is asked for.
         user: Who the agent is.
         groups: The agent's groups.
+        definitions: CustomResourceDefinitions that the cluster has, for predictions.
 
     Raises:
         ToolError: It is not there.
         UsageError: It is not available.
     """
     if cluster == OFFLINE:
-        return Offline(version or newest)
+        return Offline(version or newest, definitions)
     if cluster == CONTROL_PLANE:
         return ControlPlaneBackend(version, user, groups)
     if cluster == KIND:

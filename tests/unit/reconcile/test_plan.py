@@ -50,7 +50,8 @@ def foo(**spec: Any) -> dict[str, Any]:
 def flux(name: str, path: str, **spec: Any) -> dict[str, Any]:
     return {"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
             "metadata": {"name": name, "namespace": "flux-system"},
-            "spec": {"path": path, "prune": True, **spec}}  # fmt: skip
+            "spec": {"interval": "10m", "sourceRef": {"kind": "GitRepository", "name": "flux-system"},
+                     "path": path, "prune": True, **spec}}  # fmt: skip
 
 
 def application(path: str, **policy: Any) -> dict[str, Any]:

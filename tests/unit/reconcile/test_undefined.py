@@ -90,7 +90,7 @@ def test_bad_metadata_is_refused_whatever_the_kind(path: str, value: object, sai
 SERVED = [
     ("policy/v1beta1", "PodSecurityPolicy", True), ("extensions/v1beta1", "Ingress", True),
     ("apps/v1", "Deploiment", True), ("v1", "Pot", True), ("apps/v1beta2", "Deployment", True),
-    ("gateway.networking.k8s.io/v1", "Gateway", False), ("example.io/v1", "Deployment", False),
+    ("snapshot.storage.k8s.io/v1", "VolumeSnapshot", False), ("example.io/v1", "Deployment", False),
     ("metrics.k8s.io/v1beta1", "NodeMetrics", False), ("apps.openshift.io/v1", "DeploymentConfig", False),
 ]  # fmt: skip
 
