@@ -157,7 +157,7 @@ _PRECISION = 99.5
 
 
 def _classes(name: str, rows: list[Prediction]) -> Iterator[Measure]:
-    """Recall and precision of each class, among those that were answered; how many were not is a line of its own."""
+    """Recall and precision of each class; recall also as if every unknown were a wrong answer."""
     for verdict in ("unchanged", "update", "fail"):
         actual = [item for item in rows if item.row["verdict"] == verdict]
         answered = [item for item in actual if item.verdict != "unknown"]
@@ -166,7 +166,8 @@ def _classes(name: str, rows: list[Prediction]) -> Iterator[Measure]:
         target = _RECALL[verdict][name]
         naive = sum(item.naive == verdict for item in actual)
         right = sum(item.verdict == verdict for item in actual)
-        yield Measure(f"{verdict}: recall", right, len(answered), target, naive=(naive, len(actual)))
+        yield Measure(f"{verdict}: recall, of the answered", right, len(answered), target, naive=(naive, len(actual)))
+        yield Measure(f"{verdict}: recall, unknown as missed", right, len(actual), target, naive=(naive, len(actual)))
         agree = sum(item.row["verdict"] == verdict for item in naive_said)
         yield Measure(f"{verdict}: precision", right, len(said), _PRECISION, naive=(agree, len(naive_said)))
     accepted = [item for item in rows if item.row["verdict"] != "fail"]
