@@ -177,7 +177,11 @@ def _position(text: str, index: int) -> Position:
 
 
 def split(data: bytes) -> Iterator[Chunk | YamlProblem]:
-    """The documents' texts in order; a problem ends them where readers would not agree on the boundary."""
+    """The documents' texts in order; a problem ends them where readers would not agree on the boundary.
+
+    A last line without its end gets one, as in kubectl: a block scalar there ends in a line break all the same.
+    Source: apimachinery/pkg/util/yaml/decoder.go, `LineReader.Read`.
+    """
     start, line = 0, 1
     while (separator := _separator(data, start)) is not None:
         if separator > start:
@@ -191,7 +195,8 @@ def split(data: bytes) -> Iterator[Chunk | YamlProblem]:
             yield _ambiguous_separator(text, line)
             return
         start, line = end + 1, line + 1
-    yield Chunk(data[start:], line)
+    rest = data[start:]
+    yield Chunk(rest if not rest or rest.endswith(b"\n") else rest + b"\n", line)
 
 
 def _separator(data: bytes, start: int) -> int | None:

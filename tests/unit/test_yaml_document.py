@@ -588,3 +588,9 @@ def test_documents_and_files_are_frozen_and_equal_on_reading_again() -> None:
     assert read(MANIFEST) == read(MANIFEST)
     with pytest.raises(AttributeError):
         read(MANIFEST).documents[0].line = 2  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("end", ["", "\n"], ids=["without-a-last-line-break", "with"])
+def test_a_block_scalar_at_the_end_ends_in_a_line_break_as_in_kubectl(end: str) -> None:
+    (document,) = read_yaml(b"data:\n  text: |\n    last line" + end.encode()).documents
+    assert document.value == {"data": {"text": "last line\n"}}
