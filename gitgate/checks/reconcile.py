@@ -136,7 +136,8 @@ def _of_consequence(consequence: Consequence, resource: Resource, *, gone: bool)
         # A sentence may name numbers that change while what it is about stays.
         finding = replace(finding, discriminator=consequence.other)
     if gone:
-        return replace(finding, origin=None, location=Location(resource.origin.path, None, Precision.FILE))
+        # Its lines are those of the base; its cluster tells it from the same object elsewhere.
+        return replace(finding, location=Location(resource.origin.path, None, Precision.FILE))
     return finding
 
 

@@ -45,6 +45,17 @@ RECONCILE_RULE_LIST: tuple[Rule, ...] = (
         references=(f"{_DOCS}/tasks/run-application/configure-pdb/",),
     ),
     Rule(
+        id="reconcile/cascading-deletion",
+        title="Agent's object that goes with all it applied",
+        severity=Severity.WARNING,
+        what="A HelmRelease, a Flux Kustomization or an Argo CD Application goes, and the repository keeps nothing of "
+        "what it applied.",
+        why="The agent uninstalls the release, or deletes all that it applied, with data that a chart keeps in claims "
+        "of its own. Reverting the merge brings back the objects only.",
+        remedy="Look at what was applied, save its data, or suspend the object before it goes, which keeps the rest.",
+        references=("https://fluxcd.io/flux/components/helm/helmreleases/",),
+    ),
+    Rule(
         id="reconcile/dangling-reference",
         title="Reference to something that goes",
         severity=Severity.WARNING,
@@ -85,9 +96,10 @@ RECONCILE_RULE_LIST: tuple[Rule, ...] = (
         id="reconcile/implied-deletion",
         title="Deletion that takes more with it",
         severity=Severity.ERROR,
-        what="A Namespace or CustomResourceDefinition goes, and with it its contents, or every object of its kind.",
-        why="Kubernetes deletes the contents too, also what no repository has. Reverting the merge brings back the "
-        "manifests only.",
+        what="A Namespace or CustomResourceDefinition goes, and with it its contents, or every object of its kind. Or "
+        "an owner goes, or an agent's object, and the repository keeps what is deleted with it.",
+        why="The contents are deleted too, also what no repository has. Reverting the merge brings back the manifests "
+        "only.",
         remedy="Move or delete the contents first, in a change of their own, or protect the object from being pruned.",
         references=(f"{_DOCS}/concepts/overview/working-with-objects/namespaces/",),
     ),

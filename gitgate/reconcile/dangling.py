@@ -10,6 +10,7 @@ from gitgate.reconcile.places import told
 from gitgate.reconcile.references import Reference, get, mappings, pod_template, references_of, spec_of
 from gitgate.reconcile.scene import Scene, Side
 from gitgate.resource import Resource
+from gitgate.sources.clusters import BOOTSTRAP
 
 
 def dangling(scene: Scene) -> Iterator[Consequence]:
@@ -29,7 +30,7 @@ def dangling(scene: Scene) -> Iterator[Consequence]:
             if scene.before.has(reference.place):
                 message = f"{_short(reference, resource)}, which it needs, goes with this change"
                 yield happens_to(resource, "dangling-reference", message, reference.path, other=name)
-            elif reference.place not in old and not reference.optional:
+            elif reference.place not in old and not reference.optional and name != BOOTSTRAP:
                 message = f"it needs {_short(reference, resource)}, which is not in this repository"
                 yield happens_to(resource, "unresolved-reference", message, reference.path, other=name)
 

@@ -63,9 +63,9 @@ def implied_deletions(scene: Scene) -> Iterator[Consequence]:
     """What goes with a Namespace, a CustomResourceDefinition, an agent's object or an owner."""
     pruned = {place_of(before): item.id for item, before in scene.gone()}
     for item, before in scene.gone():
-        message = _contents(scene, before)
-        if message:
-            yield happens_to(item.after or before, "implied-deletion", message)
+        for code, message in (("implied-deletion", _contents(scene, before)), _cascade(scene, before)):
+            if message:
+                yield happens_to(item.after or before, code, message)
     for resource in scene.after.resources if pruned else ():
         for index, owner in mappings(get(resource.data, "metadata", "ownerReferences")):
             place = (str(owner.get("kind")), resource.id.namespace, str(owner.get("name")))
@@ -78,6 +78,8 @@ def implied_deletions(scene: Scene) -> Iterator[Consequence]:
 def _contents(scene: Scene, before: Resource) -> str:
     if before.id.kind == "Namespace" and not before.id.group:
         inside = scene.before.by_namespace.get(before.id.name, [])
+        if not inside:
+            return "everything in the namespace is deleted with it, also what this repository does not have"
         message = f"everything in the namespace is deleted with it: {_objects(len(inside))} of this repository"
         return message + _kept(scene, inside)
     if before.id.kind == "CustomResourceDefinition":
@@ -85,18 +87,25 @@ def _contents(scene: Scene, before: Resource) -> str:
         count = len(scene.before.by_kind.get((group, kind), ()))
         verb = "is" if count == 1 else "are"
         return f"every {kind or 'object of it'} in the cluster is deleted with it; {count} {verb} in this repository"
+    return ""
+
+
+def _cascade(scene: Scene, before: Resource) -> tuple[str, str]:
+    """What an agent's object has applied goes with it, unless another one applies it from now on.
+
+    Who takes away both means it. Where the repository keeps what is deleted, hardly anybody does.
+    """
     if (before.id.group, before.id.kind) == ("helm.toolkit.fluxcd.io", "HelmRelease"):
-        return "" if spec_of(before).get("suspend") is True else "its release is uninstalled, with all that it made"
+        suspended = spec_of(before).get("suspend") is True
+        return "cascading-deletion", "" if suspended else "its release is uninstalled, with all that it made"
     owner = scene.before.owners_by_name.get(str(before.id))
-    return _inventory(scene, owner) if owner is not None and owner.cascades else ""
-
-
-def _inventory(scene: Scene, owner: Owner) -> str:
-    """What an agent's object has applied goes with it, unless another one applies it from now on."""
-    inside = [one for one in scene.before.applied_by.get(owner.name, ()) if not _taken_over(scene, one, owner)]
+    applied = scene.before.applied_by.get(owner.name, ()) if owner is not None and owner.cascades else ()
+    inside = [one for one in applied if owner is not None and not _taken_over(scene, one, owner)]
     if not inside:
-        return ""
-    return f"what it applied is deleted with it: {_objects(len(inside))} of this repository" + _kept(scene, inside)
+        return "cascading-deletion", ""
+    kept = _kept(scene, inside)
+    message = f"what it applied is deleted with it: {_objects(len(inside))} of this repository"
+    return "implied-deletion" if kept else "cascading-deletion", message + kept
 
 
 def _taken_over(scene: Scene, resource: Resource, owner: Owner) -> bool:

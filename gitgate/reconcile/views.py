@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gitgate.location import format_field_path
+from gitgate.reconcile.change_words import change_line
 from gitgate.reconcile.changes import ABSENT, FieldChange
 from gitgate.reconcile.consequence import Consequence
 from gitgate.reconcile.failure import Certainty, Failure
@@ -17,9 +18,9 @@ RISK = (Action.BLOCKED, Action.REPLACE, Action.PRUNE, Action.UNKNOWN, Action.ORP
         Action.UNCHANGED)  # fmt: skip
 """Actions, the most dangerous first."""
 GRAVE = (
-    "stateful-prune", "implied-deletion", "ownership-move", "dependency-cycle", "invalidated-resource",
-    "dangling-reference", "applied-too-early", "scaled-to-zero", "scaling-fight", "replicas-reset", "rendered-twice",
-    "empty-service", "blocking-budget", "downtime", "not-examined",
+    "stateful-prune", "implied-deletion", "cascading-deletion", "ownership-move", "dependency-cycle",
+    "invalidated-resource", "dangling-reference", "applied-too-early", "scaled-to-zero", "scaling-fight",
+    "replicas-reset", "rendered-twice", "empty-service", "blocking-budget", "downtime", "not-examined",
 )  # fmt: skip
 """Consequences that need a look, the gravest first; the others only inform."""
 
@@ -95,16 +96,6 @@ def drift_line(change: FieldChange) -> str:
     """What the cluster has, and what it is put back to."""
     old, new = (value_text(one) if one is not ABSENT else "nothing" for one in (change.old, change.new))
     return f"{format_field_path(change.path)}: live {old}, which the agent puts back to {new}"
-
-
-def change_line(change: FieldChange, limit: int = 60) -> str:
-    """A changed field with its sign: `~ spec.replicas: 1 → 3`."""
-    path = format_field_path(change.path)
-    if change.old is ABSENT:
-        return f"+ {path}: {value_text(change.new, limit)}"
-    if change.new is ABSENT:
-        return f"- {path}: {value_text(change.old, limit)}"
-    return f"~ {path}: {value_text(change.old, limit)} → {value_text(change.new, limit)}"
 
 
 def failure_line(failure: Failure) -> str:

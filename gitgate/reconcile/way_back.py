@@ -33,6 +33,7 @@ _DATA = {
 _BEYOND = {
     "stateful-prune": "data that went does not come back",
     "implied-deletion": "what git does not have does not come back",
+    "cascading-deletion": "what git does not have does not come back",
 }
 """Consequences of the merge that a revert does not undo."""
 

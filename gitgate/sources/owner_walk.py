@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from gitgate.location import Location, Precision
 from gitgate.proposal import Coverage, Problem
-from gitgate.resource import Resource
+from gitgate.resource import Origin, Resource
 from gitgate.settings import ClusterSetting
 from gitgate.sources.argocd.entries import entry_groups
 from gitgate.sources.argocd.repository import GROUP as ARGO_CD
@@ -281,7 +281,7 @@ def _releases(outcomes: Iterable[tuple[Owner, Outcome]], workshop: Workshop) -> 
             f"{', '.join(names[:_NAMED])}{more}"
         )
         problem = workshop.problem(owners[0], "release-not-rendered", message, ())
-        yield replace(problem, resource=None, origin=None, discriminator=cluster)
+        yield replace(problem, resource=None, origin=Origin(problem.location.path, cluster=cluster), discriminator="")
 
 
 def _run(work: Work) -> object:

@@ -167,3 +167,41 @@ def test_only_the_checks_that_were_asked_answer(tmp_path: Path) -> None:
     assert [check["check"] for check in ended.report["checks"]] == ["schema"]
     assert ended.code == 0
     assert "only the schema check was asked" in str(ended.report["notes"])
+
+
+def test_what_goes_from_several_clusters_is_told_of_each(tmp_path: Path) -> None:
+    repository = RepositoryBuilder(tmp_path / "app")
+    flux = """apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: apps, namespace: flux-system}
+spec: {interval: 10m, path: ./apps, prune: true, sourceRef: {kind: GitRepository, name: flux-system}}
+"""
+    clusters = {f"clusters/{name}/apps.yaml": flux for name in ("production", "staging")}
+    repository.commit(
+        {**clusters, "apps/namespace.yaml": text(NAMESPACE), "apps/map.yaml": text(thing("v1", "ConfigMap"))}
+    )
+    repository.commit({"apps/namespace.yaml": None}, branch="change")
+    arguments = ("check", "--base", "main", "--head", "change", "--git-dir", tmp_path / "app")
+    found = gitgate(*arguments, "--output", "json", cwd=tmp_path).report["findings"]
+    told = {(one["rule"], one["cluster"], tuple(one["kubernetesVersions"])) for one in found if one["blocking"]}
+    assert told == {("reconcile/implied-deletion", name, ()) for name in ("production", "staging")}
+    assert "clusters production, staging: 1 new finding" in gitgate(*arguments, cwd=tmp_path).stdout
+
+
+def test_the_source_that_a_bootstrap_makes_is_not_missed(tmp_path: Path) -> None:
+    repository = RepositoryBuilder(tmp_path / "app")
+    flux = """apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: apps, namespace: flux-system}
+spec: {interval: 10m, path: ./apps, prune: true, sourceRef: {kind: GitRepository, name: %s}}
+"""
+    repository.commit({"apps/map.yaml": text(thing("v1", "ConfigMap"))})
+    new = {"cluster/a.yaml": flux % "flux-system", "cluster/b.yaml": flux.replace("name: apps", "name: b") % "other"}
+    repository.commit(new, branch="change")
+    ended = gitgate(
+        "check", "--base", "main", "--head", "change", "--output", "json", "--git-dir", tmp_path / "app", cwd=tmp_path
+    )
+    told = [
+        one["location"]["path"] for one in ended.report["findings"] if one["rule"] == "reconcile/unresolved-reference"
+    ]
+    assert told == ["cluster/b.yaml"]

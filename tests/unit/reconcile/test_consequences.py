@@ -135,8 +135,12 @@ DELETIONS: list[Row] = [
      [workload()], "what it applied is deleted with it: 1 object"),
     ("an Application with its finalizer", "implied-deletion", [("x/a.yaml", application("a", "apps")), workload()],
      [workload()], "what it applied is deleted"),
-    ("a HelmRelease", "implied-deletion", [thing("helm.toolkit.fluxcd.io/v2", "HelmRelease", spec={})], [],
+    ("a Kustomization and its files", "cascading-deletion", [("x/k.yaml", flux("a", "apps")), workload()], [],
+     "what it applied is deleted with it: 1 object"),
+    ("a HelmRelease", "cascading-deletion", [thing("helm.toolkit.fluxcd.io/v2", "HelmRelease", spec={})], [],
      "its release is uninstalled"),
+    ("a Namespace of which the rest is elsewhere", "implied-deletion", [NAMESPACE], [],
+     "everything in the namespace is deleted with it, also what this repository does not have"),
     ("an owner", "implied-deletion", [workload(), owned(CONFIG, "Deployment", "web")],
      [owned(CONFIG, "Deployment", "web")], "which owns it, goes with this change"),
 ]  # fmt: skip
