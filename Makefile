@@ -67,8 +67,8 @@ bench: install tools  ## speed, as ratios against baselines in the same run
 conformance: install tools  ## score against corpora made by others: make conformance CORPORA=<folder>
 	$(BIN)/python -m tests.conformance "$(CORPORA)"
 
-replay: install tools  ## judge the last merges of a real repository, twice each: make replay REPOSITORY=<git directory> [LAST=100]
-	$(BIN)/python -m tests.conformance.replay "$(REPOSITORY)" --last "$(or $(LAST),100)"
+replay: install tools  ## judge the last merges of a real repository, twice each: make replay REPOSITORY=<git directory> [LAST=100] [REPLAY_ARGS=--squashed]
+	$(BIN)/python -m tests.conformance.replay "$(REPOSITORY)" --last "$(or $(LAST),100)" $(REPLAY_ARGS)
 
 agreement: install  ## the offline plan and the shipped policies against real API servers (make control-plane first): make agreement [CORPORA=<folder>]
 	$(BIN)/python -m tests.agreement $(if $(CORPORA),--corpora "$(CORPORA)") $(AGREEMENT_ARGS)

@@ -2,7 +2,8 @@
 
 Each merge is judged twice by the command line, as it would have been before somebody made it: into its first parent. The
 two reports must be equal, as must be a third one without renders of earlier runs for every tenth merge, and no change at
-all must be accepted with an empty plan. Where the history has too few merges, the commits of the first parents are taken.
+all must be accepted with an empty plan. Where the history has too few merges, or with `--squashed`, the branch's own
+commits are taken.
 
 Prints a line for each merge, then the totals. Exit code 1 means that a run crashed, reports differ, or the plan of no
 change is not empty; what a verdict says of the merge is for people to read, in docs/conformance.md.
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,9 @@ class Replayed:
     faults: tuple[str, ...] = ()
 
 
-def replay(git_dir: Path, last: int, tip: str) -> Iterator[Replayed]:
-    """Judge the last merges of a repository, the newest first."""
-    for number, commit in enumerate(merges(git_dir, last, tip)):
+def replay(git_dir: Path, commits: Iterable[str]) -> Iterator[Replayed]:
+    """Judge each of these commits as a change of its first parent."""
+    for number, commit in enumerate(commits):
         base = f"{commit}^1"
         started = time.monotonic()
         first = _check(git_dir, base, commit)
@@ -76,11 +77,13 @@ def replay(git_dir: Path, last: int, tip: str) -> Iterator[Replayed]:
         )
 
 
-def merges(git_dir: Path, last: int, tip: str) -> list[str]:
-    """The last merges into a branch; the commits of its first parents, where there are too few merges."""
+def merges(git_dir: Path, last: int, tip: str, *, squashed: bool) -> list[str]:
+    """The last merges into a branch; its own commits, where there are too few or pull requests are squashed."""
     first_parents = ("rev-list", "--first-parent", f"--max-count={last}")
     found = _git(git_dir, *first_parents, "--merges", tip).split()
-    return found if len(found) == last else _git(git_dir, *first_parents, "--min-parents=1", tip).split()
+    return (
+        found if len(found) == last and not squashed else _git(git_dir, *first_parents, "--min-parents=1", tip).split()
+    )
 
 
 def _check(git_dir: Path, base: str, head: str, *options: str) -> tuple[int, str, str]:
@@ -147,12 +150,14 @@ def main() -> int:
     parser.add_argument("git_dir", type=Path, metavar="REPOSITORY", help="its .git, or a bare repository")
     parser.add_argument("--last", type=int, default=100, help="how many merges")
     parser.add_argument("--tip", default="HEAD", help="the newest commit")
+    parser.add_argument("--squashed", action="store_true", help="every commit of the branch, not only merges")
     arguments = parser.parse_args()
     verdicts: Counter[str] = Counter()
     rules: Counter[str] = Counter()
     faults = 0
     times = []
-    for each in replay(arguments.git_dir, arguments.last, arguments.tip):
+    found = merges(arguments.git_dir, arguments.last, arguments.tip, squashed=arguments.squashed)
+    for each in replay(arguments.git_dir, found):
         verdicts[each.verdict] += 1
         rules += each.rules
         faults += len(each.faults)
@@ -162,9 +167,9 @@ def main() -> int:
         for fault in each.faults:
             print(f"  fault: {log_safe(fault)}", flush=True)
     total = ", ".join(f"{number} {verdict}" for verdict, number in sorted(verdicts.items()))
-    found = ", ".join(f"{number} {rule}" for rule, number in sorted(rules.items())) or "none"
+    blocking = ", ".join(f"{number} {rule}" for rule, number in sorted(rules.items())) or "none"
     print(f"{verdicts.total()} merges: {total or 'none'}; {faults} faults")
-    print(f"new findings that block: {found}")
+    print(f"new findings that block: {blocking}")
     if times:
         times.sort()
         print(f"seconds: {times[len(times) // 2]:.1f} in the median, {times[-1]:.1f} at most, {sum(times):.0f} in all")
