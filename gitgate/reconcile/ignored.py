@@ -52,6 +52,7 @@ class IgnoreRule:
         steps: The field, or what is above it; a number is an item of a list, `EVERY` all of them.
         target: Which objects.
         manager: Instead of `steps`, everything that this field manager owns in the cluster.
+        verb: What it does to the field.
     """
 
     told: str
@@ -59,6 +60,7 @@ class IgnoreRule:
     steps: tuple[Step, ...] = ()
     target: Target = EVERYTHING
     manager: str = ""
+    verb: str = "ignored"
 
     def covers(self, path: FieldPath, pair: Pair) -> bool:
         """Is the field, or something above it, ignored?"""
@@ -109,15 +111,17 @@ class IgnoredField:
         path: The field.
         rule: Who ignores it, and why.
         applied: Does the next sync set it all the same?
+        verb: What it does to the field.
     """
 
     path: FieldPath
     rule: str
     applied: bool
+    verb: str = "ignored"
 
     def __str__(self) -> str:
         ending = "the next sync sets it all the same" if self.applied else "what the cluster has stays"
-        return f"{format_field_path(self.path)} is ignored by {self.rule}: {ending}"
+        return f"{format_field_path(self.path)} is {self.verb} by {self.rule}: {ending}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,7 +253,8 @@ class _Planner:
         scaler = self._scaled.get(place_of(after))
         if scaler is None:
             return rules
-        return (*rules, IgnoreRule(steps=("spec", "replicas"), told=f"{scaler}, which scales it", keeps_live=False))
+        scaled = IgnoreRule(steps=("spec", "replicas"), told=f"{scaler}, which scales it", keeps_live=False, verb="set")
+        return (*rules, scaled)
 
     def _pair(self, node: TypeNode, outcome: Outcome, after: Resource) -> Pair:
         live = self._live.find(after) if self._live is not None else None
@@ -277,6 +278,8 @@ class _Planner:
             return found
         if found.action is Action.UNKNOWN or self._evidence.contradicts(node, after, found.failures):
             return self._judge(item, before, after, how, None)
+        if not found.failures and found.before is not None and _only_metadata(found.changes):
+            return found  # which is the same whatever the definition says
         return replace(found, failures=likely(found.failures), definition=release)
 
     def _judge(
@@ -377,6 +380,10 @@ class _Planner:
         return replace(item, action=Action.UNKNOWN, reason=NOT_KNOWN) if known is None else replace(item, reason=known)
 
 
+def _only_metadata(changes: tuple[FieldChange, ...]) -> bool:
+    return all(change.path[:1] == ("metadata",) for change in changes)
+
+
 def _same_content(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Does one text say what the other says? What means the same in other words is looked at closely."""
     if before is after:
@@ -395,7 +402,7 @@ def _ignoring(
     """
     found = split_ignored(after, (change.path for change in changes), rules, pair)
     drifted = split_ignored(after, (change.path for change in item.drift), rules, pair)
-    fields = (IgnoredField(path, rule.told, not rule.keeps_live) for path, rule in (drifted | found).items())
+    fields = (IgnoredField(path, rule.told, not rule.keeps_live, rule.verb) for path, rule in (drifted | found).items())
     kept = tuple(path for path, rule in found.items() if rule.keeps_live)
     back = tuple(one for one in item.drift if one.path not in drifted or not drifted[one.path].keeps_live)
     return replace(item, ignored=tuple(sorted(fields, key=str)), drift=back), kept

@@ -25,6 +25,7 @@ _MAKERS: Mapping[tuple[str, str], tuple[tuple[str, tuple[str, ...]], ...]] = {
     ("secrets.hashicorp.com", "VaultDynamicSecret"): (("Secret", ("spec", "destination", "name")),),
     ("secrets.hashicorp.com", "VaultStaticSecret"): (("Secret", ("spec", "destination", "name")),),
     ("isindir.github.com", "SopsSecret"): (("Secret", ("spec", "secretTemplates", "[]", "name")),),
+    ("source.extensions.fluxcd.io", "ArtifactGenerator"): (("ExternalArtifact", ("spec", "artifacts", "[]", "name")),),
     ("spv.no", "AzureKeyVaultSecret"): (("Secret", ("spec", "output", "secret", "name")),),
 }  # fmt: skip
 _EVERYWHERE: Mapping[tuple[str, str], tuple[tuple[str, tuple[str, ...]], ...]] = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from gitgate.reconcile.change_words import change_line
 from gitgate.reconcile.consequence import Consequence
 from gitgate.reconcile.plan import Action, Plan, PlannedObject
-from gitgate.reconcile.views import Entry, change_line, drift_line, drifted, entries, failure_line
+from gitgate.reconcile.views import Entry, drift_line, drifted, entries, failure_line
 from gitgate.reconcile.words import SIGNS, printable, summary
 
 _COLORS: Mapping[Action, str] = {
@@ -22,6 +23,8 @@ _REMARKS: Mapping[Action, str] = {
 _FIELD_LIMIT = 12
 _ALIKE = 3
 """Objects with the very same lines beneath that are shown before the others are counted."""
+_NAMED = 10
+"""Objects that are counted and named all the same."""
 _NAMES = 30
 """The same for objects with nothing beneath, whose names are all there is to say."""
 
@@ -68,7 +71,7 @@ def _folded(shown: tuple[Entry, ...], *, color: bool, verbose: bool) -> Iterator
     totals: dict[tuple[object, ...], int] = {}
     for key in keys:
         totals[key] = totals.get(key, 0) + 1
-    for (entry, lines), key in zip(told, keys, strict=True):
+    for number, ((entry, lines), key) in enumerate(zip(told, keys, strict=True)):
         seen = alike[key] = alike.get(key, 0) + 1
         most = _ALIKE if lines else _NAMES
         if verbose or entry.item.action is Action.BLOCKED or seen <= most or totals[key] <= most + 1:
@@ -76,7 +79,17 @@ def _folded(shown: tuple[Entry, ...], *, color: bool, verbose: bool) -> Iterator
             yield _paint(f"{SIGNS[item.action]} {printable(entry.title)}", item.action, color=color) + _remark(item)
             yield from lines
         elif seen == most + 1:
-            yield f"{SIGNS[entry.item.action]} … and {totals[key] - most} more objects alike (--verbose lists them)"
+            rest = [other.title for (other, _), same in zip(told[number:], keys[number:], strict=True) if same == key]
+            yield from _more(SIGNS[entry.item.action], rest)
+
+
+def _more(sign: str, titles: list[str]) -> Iterator[str]:
+    """How many more objects there are that say the same, and the names of the first."""
+    yield f"{sign} … and {len(titles)} more alike (--verbose lists them all):"
+    for title in titles[:_NAMED]:
+        yield f"      {sign} {printable(title)}"
+    if len(titles) > _NAMED:
+        yield f"      … {len(titles) - _NAMED} more"
 
 
 def _beneath(entry: Entry, *, verbose: bool) -> Iterator[str]:

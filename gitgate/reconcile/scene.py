@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from gitgate.proposal import Snapshot
@@ -87,12 +88,9 @@ class Side:
             TooMuchError: More comparisons than any repository needs; whoever wrote it wants it to take forever.
         """
         namespace, wanted = by.id.namespace, selector.get("matchLabels")
-        candidates = self._workloads.get(namespace, [])
-        for key, value in wanted.items() if isinstance(wanted, Mapping) else ():
-            labelled = self._labelled.get((namespace, key, str(value)), [])
-            candidates = labelled if len(labelled) < len(candidates) else candidates
         near = place_of_origin(by)
-        for one in candidates:
+        # What names no namespace, as the agent fills it in, may be in this one.
+        for one in chain.from_iterable(self._candidates(name, wanted) for name in dict.fromkeys((namespace, ""))):
             self._comparisons += 1
             if self._comparisons > MOST_COMPARISONS:
                 raise TooMuchError(by)
@@ -100,6 +98,14 @@ class Side:
                 len(self.by_place[place_of(one)]) == 1 or place_of_origin(one) == near
             ):
                 yield one
+
+    def _candidates(self, namespace: str, wanted: Any) -> list[Resource]:
+        """The workloads of a namespace that have the rarest of the wanted labels."""
+        found = self._workloads.get(namespace, [])
+        for key, value in wanted.items() if isinstance(wanted, Mapping) else ():
+            labelled = self._labelled.get((namespace, key, str(value)), [])
+            found = labelled if len(labelled) < len(found) else found
+        return found
 
     def owner_of(self, resource: Resource) -> Owner | None:
         """Who applies it."""

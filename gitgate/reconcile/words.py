@@ -28,7 +28,10 @@ _VALUE_LIMIT = 60
 def value_text(value: Any, limit: int = _VALUE_LIMIT) -> str:
     """A value in one short line of JSON."""
     text = printable(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str))
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    if len(text) <= limit:
+        return text
+    ending = '…"' if isinstance(value, str) else "…"
+    return text[: limit - len(ending)] + ending
 
 
 def printable(text: str) -> str:

@@ -196,7 +196,10 @@ def test_replicas_of_an_autoscaled_workload_are_marked() -> None:
     plan, item = plan_of(SCALER, WEB, MORE)
     assert item.action is Action.UPDATE
     assert "HorizontalPodAutoscaler" in item.ignored[0].rule
-    assert "which scales it: the next sync sets it all the same" in render_text(plan, ())
+    assert (
+        "spec.replicas is set by HorizontalPodAutoscaler shop/web, which scales it: the next sync sets it all the same"
+        in render_text(plan, ())
+    )
 
 
 def test_many_rules_that_are_not_understood_do_not_crowd_out_the_plan() -> None:

@@ -9,6 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from gitgate import bundled
+from gitgate.reconcile.change_words import change_line
+from gitgate.reconcile.changes import FieldChange
 from gitgate.reconcile.render import render_text
 from gitgate.reconcile.render_html import render_html
 from gitgate.reconcile.render_json import render_json
@@ -65,8 +67,9 @@ def test_many_objects_that_change_alike_are_folded_and_counted() -> None:
     before, after = many(500), [changed(one, "data.a", "2") for one in many(500)]
     plan, found = planned(before, after)
     text = render_text(plan, found)
-    assert len(text.splitlines()) < 20
-    assert "… and 497 more objects alike" in text
+    assert len(text.splitlines()) < 30
+    assert "~ … and 497 more alike" in text
+    assert "      … 487 more\n" in text
     assert text.endswith("Plan: 500 to update.\n")
     assert len(render_text(plan, found, verbose=True).splitlines()) > 1000
 
@@ -154,3 +157,32 @@ def test_every_square_of_the_picture_leads_to_an_object() -> None:
     links = {part.split("'")[0] for part in page.split("href='#")[1:]}
     assert len(links) == 10
     assert all(f"id={link} " in page for link in links)
+
+
+LONG = "x" * 300
+SHOWN = [
+    ("short values", 1, 2, "1 → 2"),
+    ("long texts differ where they differ", LONG + "old", LONG + "new", '…"xxxxxxxxxxxxold" → …"xxxxxxxxxxxxnew"'),
+    ("a text that is cut keeps its quotes", "a" * 300, "b" * 300, '"' + "a" * 57 + '…" → "' + "b" * 57 + '…"'),
+    ("a line", "a: 1\nb: 2\nc: 3\n", "a: 1\nb: 5\nc: 3\n", 'line 2: "b: 2" → "b: 5"'),
+    ("lines", "a\nb\nc\nd", "a\nB\nC\nd", 'line 2: "b" → "B", and 1 more line'),
+    ("a line that comes", "a\nc", "a\nb\nc", 'line 2: + "b"'),
+    ("lines that go", "a\nb\nb\nb\nc", "a\nc", 'line 2: - "b", and 2 more lines'),
+    ("a line that differs late", f"{LONG}1\n", f"{LONG}2\n", 'line 1: …"xxxxxxxxxxxx1" → …"xxxxxxxxxxxx2"'),
+    ("items", [1, 2], [2, 3, 4], "2 → 3 items: - 1, + 3, + 4"),
+    ("many items", [], [1, 2, 3, 4, 5], "0 → 5 items: + 1, + 2, + 3, and 2 more"),
+    ("an item twice", ["a"], ["a", "a"], '1 → 2 items: + "a"'),
+    ("true is not 1", [True], [1, 1], "1 → 2 items: - true, + 1, + 1"),
+    ("control characters", "a\x1b[2J\nb", "a\x1b[2J\nc", 'line 2: "b" → "c"'),
+]
+
+
+@pytest.mark.parametrize(("why", "old", "new", "shown"), SHOWN, ids=[row[0] for row in SHOWN])
+def test_a_changed_field_is_one_line_that_shows_what_differs(why: str, old: object, new: object, shown: str) -> None:
+    assert change_line(FieldChange(("spec", "a"), old, new)) == f"~ spec.a: {shown}"
+
+
+def test_the_values_of_a_long_list_are_told_as_they_are() -> None:
+    line = change_line(FieldChange(("a",), list(range(20_000)), list(range(20_001))))
+    assert len(line) < 200
+    assert " → " in line
