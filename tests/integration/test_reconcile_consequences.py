@@ -109,6 +109,20 @@ def test_many_budgets_hide_no_service_that_selects_nothing(judge) -> None:
 
 
 def test_the_settings_of_the_base_let_a_crowd_pass_and_those_of_the_change_do_not(judge) -> None:
-    settings = "version: 1\nrules: {reconcile/not-examined: warning}\n"
-    after = {"a.yaml": [CONFIG], "b.yaml": crowd()}
-    assert judge({"a.yaml": [CONFIG]}, after, **{".gitgate/settings.yaml": settings}).code == 0
+    settings = {"version": 1, "rules": {"reconcile/not-examined": "warning"}}
+    after, path = {"a.yaml": [CONFIG], "b.yaml": crowd()}, ".gitgate/settings.yaml"
+    assert judge({"a.yaml": [CONFIG]}, {**after, path: [settings]}).code == 1
+    assert judge({"a.yaml": [CONFIG]}, after, **{path: yaml.safe_dump(settings)}).code == 0
+
+
+def test_a_waiver_of_the_base_lets_one_crowd_pass_and_one_of_the_change_does_not(judge) -> None:
+    waiver = {"rule": "reconcile/not-examined", "path": "b.yaml", "owner": "team-shop", "reason": "load test",
+              "expires": "2026-12-31"}  # fmt: skip
+    after, path, now = {"a.yaml": [CONFIG], "b.yaml": crowd()}, ".gitgate/waivers.yaml", ("--now", "2026-11-01T00:00:00")
+    proposed = {"version": 1, "waivers": [waiver]}
+    refused = judge({"a.yaml": [CONFIG]}, {**after, path: [proposed]}, *now)
+    assert refused.code == 1
+    assert "reconcile/not-examined" in refused.rules("new")
+    waived = judge({"a.yaml": [CONFIG]}, after, *now, **{path: yaml.safe_dump(proposed)})
+    assert waived.code == 0
+    assert "reconcile/not-examined" in [one["rule"] for one in waived.report["findings"]]

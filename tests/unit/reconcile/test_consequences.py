@@ -77,6 +77,9 @@ EXTERNAL = named(thing("external-secrets.io/v1", "ExternalSecret", spec={"target
 SEALED = named(thing("bitnami.com/v1alpha1", "SealedSecret", spec={}), "login")
 DATABASE = thing("postgresql.cnpg.io/v1", "Cluster", spec={})
 STATEFUL = workload("StatefulSet", replicas=3)
+ARTIFACTS = named(thing("source.extensions.fluxcd.io/v1beta1", "ArtifactGenerator",
+                        spec={"artifacts": [{"name": "apps"}]}), "tree")  # fmt: skip
+ARTIFACTS["metadata"]["namespace"] = "flux-system"
 KEEPS_NOTHING = {"whenDeleted": "Delete", "whenScaled": "Delete"}
 
 Row = tuple[str, str, list[Item], list[Item], str]
@@ -272,6 +275,10 @@ QUIET: list[tuple[str, list[Item], list[Item]]] = [
     ("a ConfigMap in a later wave that is there already",
      [ARGO_A, ("a/c.yaml", wave(CONFIG, 1))],
      [ARGO_A, ("a/web.yaml", uses("configMapRef", "settings")), ("a/c.yaml", wave(CONFIG, 1))]),
+    ("a workload whose namespace the agent fills in", [],
+     [service(), changed({**workload(), "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}, "metadata.namespace")]),
+    ("an artifact that a generator makes", [ARTIFACTS], [ARTIFACTS, flux("web", "web", sourceRef={
+        "kind": "ExternalArtifact", "name": "apps"})]),
     ("an autoscaler without replicas in git", [workload()], [workload(), scaler()]),
     ("a VPA that only recommends", [workload(), scaler()], [workload(), scaler(), changed(
         VPA, "spec.updatePolicy", {"updateMode": "Off"})]),
