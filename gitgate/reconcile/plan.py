@@ -194,7 +194,7 @@ def _assumptions(objects: list[PlannedObject], *, live: bool) -> tuple[str, ...]
         found.append(_BOUND)
     if any(item.action is Action.PRUNE and not item.owner for item in objects):
         found.append(_PRUNES)
-    shipped = assumed_definitions((item.definition, item.id.kind) for item in objects if item.definition)
+    shipped = assumed_definitions(item.definition for item in objects if item.definition)
     return (*found, shipped) if shipped else tuple(found)
 
 

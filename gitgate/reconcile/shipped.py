@@ -66,17 +66,11 @@ def likely(failures: Iterable[Failure]) -> tuple[Failure, ...]:
     )  # fmt: skip
 
 
-def assumed_definitions(found: Iterable[tuple[str, str]]) -> str:
+def assumed_definitions(releases: Iterable[str]) -> str:
     """What is assumed of the cluster's definitions, in one sentence; empty where nothing is.
 
     Args:
-        found: A release, and a kind whose definition was taken from it.
+        releases: Those that definitions were taken from.
     """
-    kinds: dict[str, set[str]] = {}
-    for release, kind in found:
-        kinds.setdefault(release, set()).add(kind)
-    told = "; ".join(f"{release} ({', '.join(sorted(names))})" for release, names in sorted(kinds.items()))
-    return f"{_ASSUMED} {told}. `gitgate schema add` takes the cluster's own." if told else ""
-
-
-_ASSUMED = "Kinds that the repository does not define are in the cluster as in"
+    told = ", ".join(sorted(set(releases)))
+    return f"Kinds that the repository does not define are as in {told}." if told else ""

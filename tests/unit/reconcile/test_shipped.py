@@ -91,7 +91,7 @@ def test_the_plan_says_what_it_assumes_and_how_sure_it_is() -> None:
     assert "the API server likely says: spec.selector: Required value" in text
     (line,) = [line for line in text.splitlines() if "does not define" in line]
     assert "helm-controller v" in line
-    assert "(HelmRelease); prometheus-operator v" in line
+    assert ", prometheus-operator v" in line
 
 
 def test_nothing_is_assumed_of_what_stays() -> None:
