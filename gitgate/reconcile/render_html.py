@@ -44,15 +44,15 @@ def _page(plan: Plan, shown: tuple[Entry, ...], notes: Sequence[str]) -> Iterato
     yield f"</ul></main><script>{SCRIPT}</script></html>\n"
 
 
-def _look(consequences: tuple[Consequence, ...]) -> Iterator[str]:
-    if not consequences:
+def _look(found: tuple[tuple[str, str], ...]) -> Iterator[str]:
+    if not found:
         return
     yield "<section class=look><h2>Look at this first</h2><ul>"
-    for one in consequences[:_TOP]:
-        yield f"<li><b>{_text(str(one.resource))}</b> {_text(one.message)}</li>"
+    for title, message in found[:_TOP]:
+        yield f"<li><b>{_text(title)}</b> {_text(message)}</li>"
     yield "</ul>"
-    if len(consequences) > _TOP:
-        yield f"<p>…and {len(consequences) - _TOP} more, told with their objects.</p>"
+    if len(found) > _TOP:
+        yield f"<p>…and {len(found) - _TOP} more, told with their objects.</p>"
     yield "</section>"
 
 

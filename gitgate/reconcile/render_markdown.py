@@ -64,10 +64,10 @@ def _fit(blocks: list[str], room: int) -> tuple[list[str], int]:
     return taken, 0
 
 
-def _top(consequences: tuple[Consequence, ...]) -> list[str]:
-    lines = [f"- {_code(str(one.resource))}: {_code(one.message)}" for one in consequences[:_TOP]]
-    if len(consequences) > _TOP:
-        lines.append(f"- …and {len(consequences) - _TOP} more to look at, told with their objects")
+def _top(found: tuple[tuple[str, str], ...]) -> list[str]:
+    lines = [f"- {_code(title)}: {_code(message)}" for title, message in found[:_TOP]]
+    if len(found) > _TOP:
+        lines.append(f"- …and {len(found) - _TOP} more to look at, told with their objects")
     return [*lines, ""] if lines else []
 
 

@@ -77,10 +77,11 @@ def cluster_of(item: PlannedObject) -> str:
     return resource.origin.cluster if resource is not None else ""
 
 
-def grave(shown: Iterable[Entry]) -> tuple[Consequence, ...]:
-    """What needs a look, the gravest first."""
-    found = [one for entry in shown for one in entry.consequences if one.code in GRAVE]
-    return tuple(sorted(found, key=lambda one: (_gravity(one), one.resource, one.place, one.message)))
+def grave(shown: Iterable[Entry]) -> tuple[tuple[str, str], ...]:
+    """What needs a look, the gravest first: an object's title, and what happens to it."""
+    found = [(entry, one) for entry in shown for one in entry.consequences if one.code in GRAVE]
+    found.sort(key=lambda pair: (_gravity(pair[1]), pair[1].resource, pair[1].place, pair[1].message))
+    return tuple((entry.title, one.message) for entry, one in found)
 
 
 def _gravity(consequence: Consequence) -> int:

@@ -76,6 +76,6 @@ def _lost(forward: Plan, backward: Plan) -> Iterator[str]:
             reason = item.failures[0] if item.failures else item.reason
             yield f"{item.id} cannot be brought back: {reason}"
         elif item.action is Action.UNKNOWN:
-            yield f"{item.id} may not be brought back: {item.reason}"
+            yield f"{item.id} may come back otherwise: {item.reason}"
         elif item.action is Action.ORPHAN:
             yield f"{item.id} stays in the cluster: {item.reason}"
