@@ -8,6 +8,7 @@ from typing import Any
 
 from gitgate.location import format_field_path
 from gitgate.reconcile.changes import ABSENT, FieldChange, same
+from gitgate.reconcile.redact import HIDDEN
 from gitgate.reconcile.words import printable, value_text
 
 _LEAD = 12
@@ -40,6 +41,8 @@ def change_line(change: FieldChange, limit: int = 60) -> str:
 def _pair(old: Any, new: Any, limit: int) -> str:
     """Both values; of two long ones that begin alike, from where they differ."""
     left, right = value_text(old, limit), value_text(new, limit)
+    if old == new == HIDDEN:
+        return f"{left} → {right}"
     if left == right and isinstance(old, str) and isinstance(new, str):
         first = max(0, _alike(old, new) - _LEAD)
         left, right = (f"…{value_text(one[first:], limit)}" for one in (old, new))

@@ -19,19 +19,15 @@ _SALT = secrets.token_bytes(32)
 
 
 def is_secret(data: Mapping[str, Any]) -> bool:
-    """Is it a Secret?"""
-    return data.get("kind") == "Secret" and data.get("apiVersion") == "v1"
+    """Is it a Secret? Of any API version: one that is misspelt, or another's, holds no fewer secrets."""
+    return data.get("kind") == "Secret"
 
 
 def redact(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A Secret with digests for values; any other object without the copy of itself that kubectl leaves."""
-    metadata = data.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
-    result = dict(data)
-    if isinstance(metadata, Mapping) and isinstance(annotations, Mapping) and LAST_APPLIED in annotations:
-        kept = {key: value for key, value in annotations.items() if key != LAST_APPLIED}
-        result["metadata"] = {**metadata, "annotations": kept}
-    if not is_secret(data):
+    """An object without the copy of itself that kubectl leaves; a Secret without any, and with digests for values."""
+    secret = is_secret(data)
+    result = _without_copies(data, secret=secret)
+    if not secret:
         return result
     for field, encoded in (("data", True), ("stringData", False)):
         values = data.get(field)
@@ -41,6 +37,20 @@ def redact(data: Mapping[str, Any]) -> Mapping[str, Any]:
             # No mapping, which the server refuses: so shall the plan, without saying what it is.
             result[field] = HIDDEN
     return result
+
+
+def _without_copies(data: Mapping[str, Any], *, secret: bool) -> dict[str, Any]:
+    """An object without the annotations in which whoever applied it keeps a copy of it."""
+    metadata = data.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
+    if not isinstance(metadata, Mapping) or not isinstance(annotations, Mapping):
+        return dict(data)
+    # One of the others: `objectset.rio.cattle.io/applied`.
+    copies = {key for key in annotations if key == LAST_APPLIED or (secret and "applied" in str(key))}
+    if not copies:
+        return dict(data)
+    kept = {key: value for key, value in annotations.items() if key not in copies}
+    return {**data, "metadata": {**metadata, "annotations": kept}}
 
 
 def _digest(value: Any, *, encoded: bool) -> Any:
@@ -61,6 +71,12 @@ def _digest(value: Any, *, encoded: bool) -> Any:
     return base64.b64encode(digest.encode()).decode() if encoded else digest
 
 
+_SHOWN = frozenset({"apiVersion", "kind", "metadata", "type", "immutable"})
+"""Fields of a Secret that hold no secret. Any other, such as a misspelt `data`, may."""
+
+
 def is_sensitive(data: Mapping[str, Any], path: FieldPath) -> bool:
     """May the value of this field not be shown?"""
-    return is_secret(data) and path[:1] in (("data",), ("stringData",))
+    if not is_secret(data):
+        return False
+    return bool(path) and path[0] not in _SHOWN

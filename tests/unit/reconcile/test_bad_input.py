@@ -134,6 +134,8 @@ def test_a_definition_of_two_megabytes_is_planned_in_bounded_time() -> None:
     assert time.process_time() - started < 20
 
 
+COPIES = ("kubectl.kubernetes.io/last-applied-configuration", "objectset.rio.cattle.io/applied")
+"""Annotations in which whoever applied an object keeps all of it."""
 SECRETS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"stringData": {"password": PASSWORD}}, {"stringData": {"password": OTHER}}),
     ({"stringData": {"password": PASSWORD}}, {}),
@@ -141,15 +143,23 @@ SECRETS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"data": {"password": PASSWORD + "="}}, {"data": {"password": OTHER + "!"}}),
     ({"data": {"password": [PASSWORD]}}, {"data": {"password": {OTHER: PASSWORD}}}),
     ({"data": PASSWORD}, {"stringData": OTHER}),
+    ({"dataa": {"password": PASSWORD}}, {"dataa": {"password": OTHER}}),
+    ({"password": PASSWORD}, {"password": OTHER}),
     ({"data": {"a": "MQ=="}, "immutable": True}, {"stringData": {"a": PASSWORD}, "immutable": True}),
 ]
 
 
+@pytest.mark.parametrize("api_version", ["v1", "V1", "vault.example.io/v1"])
 @pytest.mark.parametrize(("base", "head"), SECRETS)
-def test_no_value_of_a_secret_is_printed_anywhere(base: dict[str, Any], head: dict[str, Any]) -> None:
-    last = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps({"stringData": {"a": PASSWORD}})}
-    before = changed(thing("v1", "Secret", **base), "metadata.annotations", last)
-    plan = planned([before], [thing("v1", "Secret", **head)])
+def test_no_value_of_a_secret_is_printed_anywhere(base: dict[str, Any], head: dict[str, Any], api_version: str) -> None:
+    copies = dict.fromkeys(COPIES, json.dumps({"stringData": {"a": PASSWORD}}))
+    before = changed(thing(api_version, "Secret", **base), "metadata.annotations", copies)
+    after = thing(api_version, "Secret", **head)
+    for plan in (planned([before], [after]), planned([], [before]), planned([after], [before])):
+        assert_hidden(plan)
+
+
+def assert_hidden(plan: Plan) -> None:
     for text in printed(plan).values():
         assert PASSWORD not in text
         assert OTHER not in text
