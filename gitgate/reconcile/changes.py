@@ -26,11 +26,13 @@ class FieldChange:
         path: Where; list items by their index in the new list.
         old: The stored value; `ABSENT` when the field is new.
         new: What it becomes; `ABSENT` when the field goes.
+        manager: Of live drift, who made it, as managed fields say it; empty where that is not known.
     """
 
     path: FieldPath
     old: Any
     new: Any
+    manager: str = ""
 
 
 def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:

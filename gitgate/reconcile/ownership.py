@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gitgate.location import FieldPath
+from gitgate.reconcile.changes import FieldChange
 from gitgate.reconcile.merge import NOBODY, Owned
 from gitgate.reconcile.tables import Shape, TypeNode
 
@@ -43,6 +45,49 @@ def owned_by(node: TypeNode, live: Mapping[str, Any] | None, manager: str) -> Ow
     for one in found:
         owned = _union(owned, one)
     return owned if found else None
+
+
+def named_managers(node: TypeNode, live: Mapping[str, Any], changes: Iterable[FieldChange]) -> tuple[FieldChange, ...]:
+    """Say of each field of a live object that drifted which managers other than the agent own it, or something in it.
+
+    Args:
+        node: The type of its kind.
+        live: The object as the cluster has it, with `metadata.managedFields`.
+        changes: What differs, from the live object to what the agent makes of it.
+    """
+    entries = [(str(one.get("manager", "")), _read(node, one["fieldsV1"], 0)) for one in _entries(live)]
+    return tuple(
+        replace(change, manager=", ".join(sorted({
+            manager for manager, owned in entries
+            if manager not in AGENTS and _reaches(owned, node, live, change.path)
+        })))
+        for change in changes
+    )  # fmt: skip
+
+
+def _reaches(owned: Owned, node: TypeNode, data: Any, path: FieldPath) -> bool:
+    """Is the field, something above it as a whole, or something in it owned?"""
+    for step in path:
+        if isinstance(step, int):
+            item = data[step] if isinstance(data, list) and step < len(data) else None
+            key = repr(_key_of(node, item))
+            node, data = node.item, item
+        else:
+            key, node = step, node.child(step)
+            data = data.get(step) if isinstance(data, Mapping) else None
+        below = owned.child(key)
+        if below is None:
+            return False
+        if not below.fields:
+            return True
+        owned = below
+    return True
+
+
+def _key_of(node: TypeNode, item: Any) -> tuple[Any, ...]:
+    if not isinstance(item, Mapping):
+        return (item,)
+    return tuple(item.get(name, node.key_default(name)) for name in node.keys or ())
 
 
 def manager_owns(owned: Owned, node: TypeNode, data: Any, path: FieldPath) -> bool:

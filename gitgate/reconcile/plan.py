@@ -26,7 +26,7 @@ from gitgate.reconcile.kinds import Kinds
 from gitgate.reconcile.live import LiveState
 from gitgate.reconcile.merge import NOBODY, Owned
 from gitgate.reconcile.outcome import Outcome, predict_create, predict_kept, predict_update
-from gitgate.reconcile.ownership import others
+from gitgate.reconcile.ownership import named_managers, others
 from gitgate.reconcile.pairs import pairs
 from gitgate.reconcile.places import Identity, place_of, place_of_origin
 from gitgate.reconcile.redact import HIDDEN, is_secret, is_sensitive, redact
@@ -320,7 +320,7 @@ class _Planner:
         outcome = predict_update(node, base, base, version=self._version, method=how.method, live=live, others=foreign)
         if outcome.failures:
             return ()
-        return hide_values(base, changed_fields(outcome.before, outcome.after))
+        return hide_values(base, named_managers(node, live, changed_fields(outcome.before, outcome.after)))
 
     def _create(self, item: PlannedObject, after: Resource, how: Handling, node: TypeNode | None) -> PlannedObject:
         item = replace(item, action=Action.CREATE)

@@ -78,6 +78,8 @@ def _change(change: FieldChange) -> dict[str, Any]:
         told["old"] = change.old
     if change.new is not ABSENT:
         told["new"] = change.new
+    if change.manager:
+        told["manager"] = change.manager
     return told
 
 

@@ -94,9 +94,10 @@ def drifted(plan: Plan) -> tuple[PlannedObject, ...]:
 
 
 def drift_line(change: FieldChange) -> str:
-    """What the cluster has, and what it is put back to."""
+    """What the cluster has and who made it so, and what it is put back to."""
     old, new = (value_text(one) if one is not ABSENT else "nothing" for one in (change.old, change.new))
-    return f"{format_field_path(change.path)}: live {old}, which the agent puts back to {new}"
+    by = f" (by {change.manager})" if change.manager else ""
+    return f"{format_field_path(change.path)}: live {old}{by}, which the agent puts back to {new}"
 
 
 def failure_line(failure: Failure) -> str:

@@ -219,6 +219,21 @@ def test_a_live_state_shows_what_somebody_changed_and_the_agent_puts_back() -> N
     assert item.action is Action.UPDATE
 
 
+def test_drift_names_the_managers_that_made_it() -> None:
+    container = {"f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"web"}': {"f:image": {}}}}}}}
+    fields = [
+        {"manager": "argocd-controller", "operation": "Apply", "fieldsV1": {"f:spec": {"f:replicas": {}} | container["f:spec"]}},
+        {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
+        {"manager": "pusher", "operation": "Update", "fieldsV1": container},
+    ]  # fmt: skip
+    base = workload(replicas=2)
+    live = changed(workload(replicas=7), "metadata.managedFields", fields)
+    live = changed(live, "spec.template.spec.containers.0.image", "web:bad")
+    plan, _ = planned([base], [base], live=snapshot(live).resources)
+    assert {change.path[-1]: change.manager for change in plan.objects[0].drift} == {
+        "replicas": "kubectl-edit", "image": "pusher"}  # fmt: skip
+
+
 def test_an_object_that_the_cluster_has_lost_is_created() -> None:
     plan, _ = planned([workload(), CONFIG], [workload(), CONFIG], live=snapshot(CONFIG).resources)
     assert {item.id.kind: item.action for item in plan.objects} == {
