@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import click
 from gitgate.errors import GitgateError, RepositoryError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from gitgate.git import Repository
     from gitgate.proposal import Snapshot
@@ -29,6 +30,10 @@ FORMATS = ("text", "json", "markdown", "html")
 METHODS = ("server-side", "client-side", "flux", "replace")
 BLOCKED = 1
 INCOMPLETE = 3
+_ROOTS = frozenset({"chart.yaml", "kustomization", "kustomization.yaml", "kustomization.yml"})
+"""Files that others are rendered with."""
+_LEFT_OUT = 10
+"""Files that are left out of a plan and told one by one."""
 LIVE_BYTES = 256 * 1024 * 1024
 
 
@@ -40,12 +45,14 @@ class Planned:
         plan: What the merge (or, with `--rollback`, its revert) does.
         consequences: What follows.
         incomplete: Files that could not be read or rendered.
+        reasons: Why, of those where that is known.
         back: Whether reverting restores the cluster; None when that was not asked.
     """
 
     plan: Plan
     consequences: tuple[Consequence, ...]
     incomplete: tuple[str, ...]
+    reasons: Mapping[str, str]
     back: WayBack | None = None
 
     @property
@@ -129,6 +136,7 @@ def _plan(  # noqa: PLR0913 - the options of the command
     from gitgate.git import MergeConflict  # noqa: PLC0415
     from gitgate.reconcile.apply import ApplyMethod  # noqa: PLC0415
     from gitgate.reconcile.follow import follow  # noqa: PLC0415
+    from gitgate.reconcile.held import with_held  # noqa: PLC0415
     from gitgate.reconcile.settings_ignored import ignore_fields  # noqa: PLC0415
     from gitgate.reconcile.way_back import reached, way_back  # noqa: PLC0415
     from gitgate.schema.imports import load_schema_directory  # noqa: PLC0415
@@ -146,7 +154,7 @@ def _plan(  # noqa: PLR0913 - the options of the command
     backend = _backend(cluster, version, settings, live, load_schema_directory(tree, SCHEMA_DIRECTORY).definitions)
     context = SourceContext.from_settings(settings)
     before = render_tree(tree, context)
-    after = render_tree(merged, context)
+    after = with_held(before, render_tree(merged, context))
     state = _live(live, context) if live is not None else None
     how = ApplyMethod(method or settings.apply_method.value)
     plan = ignore_fields(backend.simulate(before, after, how, tell, state), settings.ignored_fields)
@@ -158,7 +166,11 @@ def _plan(  # noqa: PLR0913 - the options of the command
         back = way_back(plan, revert, follows)
         plan, before, after = revert, after, before
     return Planned(
-        plan=plan, consequences=follow(plan, before, after), incomplete=_incomplete(before, after), back=back
+        plan=plan,
+        consequences=follow(plan, before, after),
+        incomplete=_incomplete(before, after),
+        reasons=_reasons(before, after),
+        back=back,
     )
 
 
@@ -206,6 +218,16 @@ def _incomplete(*snapshots: Snapshot) -> tuple[str, ...]:
     return tuple(sorted({path for one in snapshots for path, state in one.files.items() if state is Coverage.FAILED}))
 
 
+def _reasons(*snapshots: Snapshot) -> dict[str, str]:
+    missing = set(_incomplete(*snapshots))
+    return {
+        problem.location.path: problem.message
+        for one in snapshots
+        for problem in reversed(one.problems)
+        if problem.location.path in missing
+    }
+
+
 def _live(file: Path, context: SourceContext) -> tuple[Resource, ...]:
     """The objects of a dump.
 
@@ -247,9 +269,20 @@ def render(planned: Planned, output: str, *, color: bool, verbose: bool) -> str:
     return render_text(planned.plan, planned.consequences, color=color, verbose=verbose, notes=_notes(planned))
 
 
+def _left_out(planned: Planned) -> list[str]:
+    """What could not be read or rendered, and why; of files that are rendered together the one that says why."""
+    told = dict(planned.reasons)
+    roots = (path for path in told if posixpath.basename(path).lower() in _ROOTS)
+    folders = tuple(f"{posixpath.dirname(path)}/".removeprefix("/") for path in roots)
+    told |= {path: "" for path in planned.incomplete if path not in told and not path.startswith(folders)}
+    lines = [f"Not in this plan: {path}" + (f": {reason}" if reason else "") for path, reason in sorted(told.items())]
+    more = len(lines) - _LEFT_OUT
+    return [*lines[:_LEFT_OUT], f"Not in this plan: {more} more (gitgate coverage lists them)"] if more > 0 else lines
+
+
 def _notes(planned: Planned) -> tuple[str, ...]:
     """What is said beneath every format."""
-    notes = [f"Not in this plan, as it could not be read or rendered: {path}" for path in planned.incomplete]
+    notes = _left_out(planned)
     if planned.back is not None and planned.back.restores:
         notes.append("Reverting the merge restores the cluster.")
     elif planned.back is not None:

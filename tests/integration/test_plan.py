@@ -70,7 +70,7 @@ def test_the_settings_of_the_base_say_how_the_agent_applies(plan, settings: str,
 def test_a_file_that_cannot_be_read_leaves_the_plan_incomplete(plan) -> None:
     code, said = plan(text(workload()), "a: [")
     assert code == 3
-    assert "Not in this plan, as it could not be read or rendered: app.yaml" in said
+    assert "Not in this plan: app.yaml: " in said
 
 
 def test_the_way_back(plan) -> None:
@@ -153,3 +153,28 @@ def test_a_plan_that_cannot_be_written_is_no_success(tmp_path: Path, target: str
     assert done.returncode == 3
     assert "standard output" in done.stderr
     assert "internal error" not in done.stderr
+
+
+@pytest.fixture
+def left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    def ask(files: dict[str, str]) -> list[str]:
+        RepositoryBuilder(tmp_path / "app").commit(files)
+        assert run(["plan", "main", "main", "--git-dir", str(tmp_path / "app")]) == 3
+        lines = capsys.readouterr().out.splitlines()
+        return [line.removeprefix("Not in this plan: ") for line in lines if line.startswith("Not in this plan: ")]
+
+    return ask
+
+
+def test_what_cannot_be_rendered_is_told_once_with_the_reason(left_out) -> None:
+    shop = {"shop/kustomization.yaml": "resources: [web.yaml, gone.yaml]\n", "shop/web.yaml": text(workload())}
+    told = left_out({**shop, "a.yaml": "a: [\n", "b.yaml": "b: [\n", "c.yaml": text(thing("v1", "ConfigMap"))})
+    assert [line.split(": ")[0] for line in told] == ["a.yaml", "b.yaml", "shop/kustomization.yaml"]
+    assert all(line.split(": ", 1)[1] for line in told)
+    assert "gone.yaml" in told[-1]
+
+
+def test_of_many_that_cannot_be_read_only_some_are_told(left_out) -> None:
+    told = left_out({f"f{number:02}.yaml": "a: [\n" for number in range(40)} | {"web.yaml": text(workload())})
+    assert len(told) == 11
+    assert told[-1] == "30 more (gitgate coverage lists them)"
