@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -39,6 +40,15 @@ _TIMES = {b"\x28\x02": "timestamp", b"\x28\x03": "duration"}
 _MAP_INSERT = "cel.@mapInsert"
 _ZERO = b"\x18\x00"
 """The number 0, as checked expressions encode it."""
+_FALSE = b"\x10\x00"
+_DYNAMIC = b"\n\x00"
+_OPTIONAL = b"r"
+"""What the encoded type of an optional value starts with."""
+_SELECTING = (
+    "Applying SELECT to non-message type",
+    "No matching overloads found : _?._",
+    "No matching overloads found : _[?_]",
+)
 LONGEST_EXPRESSION = 100_000
 """Characters."""
 
@@ -61,12 +71,31 @@ class Compiled:
         kind: Name of the type that it gives: `bool`, `string`, `dyn`.
         since: The first Kubernetes version that has everything in it, and what that is; None for any version.
         bound: What the engine was given.
+        guard: Makes the program that selects from anything, see `_Rewriter`; it costs more.
     """
 
     program: Any
     kind: str
     since: tuple[str, str] | None
     bound: CheckedExpression
+    guard: Callable[[], Any]
+
+    def evaluate(self, activation: Any) -> Any:
+        """What it gives, as the API server has it.
+
+        Raises:
+            RuntimeError: It meets a limit of the engine.
+        """
+        try:
+            result = self.program.eval(activation)
+        except RuntimeError as error:
+            if not _selects(str(error)):
+                raise
+            return self.guard().eval(activation)
+        if is_true(result):
+            return result
+        _, words = result_value(result)
+        return self.guard().eval(activation) if words is not None and _selects(words) else result
 
 
 @dataclass(slots=True)
@@ -116,6 +145,12 @@ class Environment:
         """
         checked, kind, since, uses = self._check(text)
         bound = _Rewriter(self._variables, self._optional).bind(checked, uses)
+
+        @cache
+        def guard() -> Any:
+            guarded = _Rewriter(self._variables, self._optional, guards=True).bind(checked, uses)
+            return _runner().deserialize(guarded.encode())
+
         try:
             program = _runner().deserialize(bound.encode())
         except RuntimeError as error:
@@ -125,7 +160,7 @@ class Environment:
         if name == "dyn":
             known = read_fields(checked, self._shapes).shape.kind if self._shapes else name
             name = known if known not in {"unknown", "object"} else name
-        return Compiled(program, name, since, bound)
+        return Compiled(program, name, since, bound, guard)
 
     def _check(self, text: str) -> tuple[CheckedExpression, Any, tuple[str, str] | None, frozenset[str]]:
         if len(text) > LONGEST_EXPRESSION or "\0" in text or not text.strip():
@@ -168,10 +203,24 @@ def conjunction(parts: Sequence[CheckedExpression]) -> Any:
         return None
 
 
-class _Rewriter:
-    """Puts a checked expression in terms that the engine can run."""
+def _selects(error: str) -> bool:
+    """Is it an error of asking a value for a field that can have none? To the API server that has no such field."""
+    return any(words in error for words in _SELECTING)
 
-    def __init__(self, variables: Mapping[str, Variable], optional: frozenset[str]) -> None:
+
+class _Rewriter:
+    """Puts a checked expression in terms that the engine can run.
+
+    Args:
+        variables: Those of the policy.
+        optional: Names that stand for an optional value.
+        guards: Make `has(x.y)`, `x.?y` and `x[?y]` look first whether `x` can have fields? The engine fails where it
+            is null, a number or text, and the API server says that there is no such field
+            (github.com/google/cel-go/interpreter/attributes.go, `refQualify`).
+    """
+
+    def __init__(self, variables: Mapping[str, Variable], optional: frozenset[str], *, guards: bool = False) -> None:
+        self._guards = guards
         self._variables = variables
         self._optional_names = optional
         self._ids = count(1)
@@ -203,6 +252,41 @@ class _Rewriter:
             nodes = [self._call("_&&_", pair) if len(pair) > 1 else pair[0] for pair in pairs]
         result.root = nodes[0]
         return result
+
+    def _guarded(self, copy: Node, kind: bytes, result: CheckedExpression) -> Node:
+        """A selection that gives nothing where there is nothing to select from."""
+        indexed = copy.name == "_[?_]"
+        if kind == _DYNAMIC:
+            optional = False
+        elif kind.startswith(_OPTIONAL):
+            optional = True
+        else:
+            return copy
+        place = f"@guarded{next(self._ids)}"
+
+        def value() -> Node:
+            whole = Node(next(self._ids), "identifier", name=_bound(place))
+            return self._targeted("value", whole) if optional else whole
+
+        fits = self._is_a("map", value(), result)
+        if indexed:
+            fits = self._call("_||_", [fits, self._is_a("list", value(), result)])
+        if optional:
+            present = self._targeted("hasValue", Node(next(self._ids), "identifier", name=_bound(place)))
+            fits = self._call("_&&_", [present, fits])
+        absent = Node(next(self._ids), "constant", literal=_FALSE) if copy.test else self._call("optional.none", [])
+        source = copy.children[0]
+        copy.children = [Node(next(self._ids), "identifier", name=_bound(place)), *copy.children[1:]]
+        return self._binding(place, source, self._call("_?_:_", [fits, copy, absent]))
+
+    def _is_a(self, kind: str, value: Node, result: CheckedExpression) -> Node:
+        """`type(value) == kind`."""
+        name = Node(next(self._ids), "identifier", name=kind)
+        result.references[name.id] = (kind, ())
+        return self._call("_==_", [self._call("type", [value]), name])
+
+    def _targeted(self, function: str, target: Node) -> Node:
+        return Node(next(self._ids), "call", name=function, children=[target], targeted=True)
 
     def _binding(self, name: str, value: Node, body: Node) -> Node:
         """What the macro `cel.bind` makes; the engine knows it by its shape and computes the value when it is read."""
@@ -267,6 +351,11 @@ class _Rewriter:
                 return replaced
         if name or overloads:
             result.references[number] = (name, overloads)
+        if self._guards and children and not name.startswith("variables."):
+            kind = source.types.get(node.children[0].id, b"")
+            selects = node.kind == "select" and (node.test or kind.startswith(_OPTIONAL))
+            if selects or (node.kind == "call" and node.name in ("_?._", "_[?_]")):
+                return self._guarded(copy, kind, result)
         return copy
 
     def _replace(  # noqa: PLR0911 - one for each kind of call

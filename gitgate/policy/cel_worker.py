@@ -225,9 +225,9 @@ class _Program:
     """
 
     def __init__(self, conditions: list[Any], validations: list[tuple[Any, Any]], annotations: list[Any]) -> None:
-        self._conditions = [_runnable(compiled) for compiled in conditions]
-        self._validations = [(_runnable(compiled), _runnable(message)) for compiled, message in validations]
-        self._annotations = [_runnable(compiled) for compiled in annotations]
+        self._conditions = conditions
+        self._validations = validations
+        self._annotations = annotations
         plain = not conditions and not annotations and all(compiled is not None for compiled, _ in validations)
         self.parts = [compiled.bound for compiled, _ in validations] if plain else None
         """Its validations, when there is nothing else to it."""
@@ -247,7 +247,7 @@ class _Program:
         errors: list[list[Any]] = []
         denials: list[list[Any]] = []
         for index, (program, message) in enumerate(self._validations):
-            result = program.eval(activation)
+            result = program.evaluate(activation)
             # The common answer first: asking for the type of every result takes half as long again.
             if is_true(result):
                 continue
@@ -258,7 +258,7 @@ class _Program:
                 denials.append([index, None if message is None else _message(message, activation)])
         annotations = []
         for index, program in enumerate(self._annotations):
-            value, error = result_value(program.eval(activation))
+            value, error = result_value(program.evaluate(activation))
             if error is not None:
                 errors.append(["auditAnnotations", index, error])
             elif isinstance(value, str):
@@ -270,7 +270,7 @@ class _Program:
     def _match(self, activation: Any) -> Any:
         errors = []
         for index, program in enumerate(self._conditions):
-            value, error = result_value(program.eval(activation))
+            value, error = result_value(program.evaluate(activation))
             if value is False and error is None:
                 return 1
             if value is not True:
@@ -278,13 +278,9 @@ class _Program:
         return {"errors": errors, "denials": [], "annotations": []} if errors else None
 
 
-def _runnable(compiled: Any) -> Any:
-    return None if compiled is None else compiled.program
-
-
 def _message(program: Any, activation: Any) -> str | None:
     """What a messageExpression says; None where it says nothing that can be shown."""
-    value, error = result_value(program.eval(activation))
+    value, error = result_value(program.evaluate(activation))
     if error is not None or not isinstance(value, str) or not value.strip() or "\n" in value:
         return None
     return value[:1024]

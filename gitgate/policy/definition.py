@@ -14,6 +14,7 @@ from typing import Any
 
 from gitgate.location import FieldPath
 from gitgate.policy.cel import Source
+from gitgate.policy.declared_names import DECLARED
 from gitgate.resource import Resource
 
 GROUP = "admissionregistration.k8s.io"
@@ -138,6 +139,7 @@ class Policy:
             conditions=tuple(expression for _, expression in self.conditions),
             validations=tuple((item.expression, item.message_expression) for item in self.validations),
             annotations=tuple(expression for _, expression in self.annotations),
+            shapes=DECLARED,
         )
 
     def looks_at(self, validation: int) -> FieldPath:

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 from gitgate.location import FieldPath
 from gitgate.policy.cel import Engine, Item, Outcome, Program
+from gitgate.policy.conversion import converted
 from gitgate.policy.definition import Action, Binding, Policy
-from gitgate.policy.matching import Target, labels_of, matches_object, matches_target, selects
+from gitgate.policy.matching import Target, labels_of, matches_object, matches_target, selects, version_asked
 from gitgate.resource import Resource
 
 NAME_LABEL = "kubernetes.io/metadata.name"
@@ -194,6 +195,7 @@ def _concerned(bounds: Sequence[Bound], target: Target) -> _Concerned:
         if bound.policy.param_kind is None
         and bound.policy.match.unconditional
         and (bound.binding.match is None or bound.binding.match.unconditional)
+        and version_asked(bound.policy.match, target) == target.version
     )
     known = {id(bound) for bound in always}
     return _Concerned(_asked(always), tuple(bound for bound in meant if id(bound) not in known))
@@ -242,12 +244,24 @@ def _questions(
         request = surroundings.served.request(request)  # noqa: PLW2901 - only what somebody asks about is completed
         names = _names(request, surroundings)
         meant = _meant(concerned.others, request, surroundings) if concerned.others else []
+        meant, elsewhere = _by_version(meant, request.target)
         plain = tuple(bound for bound in meant if bound.policy.param_kind is None)
         asked = _asked((*concerned.always.bounds, *plain)) if plain else concerned.always
         if asked.bounds:
             yield request, asked, names
         for data, bound in _with_parameters(meant, request, surroundings, answers):
             yield request, _asked((bound,)), {**names, "params": data}
+        for version, bounds_elsewhere in elsewhere.items():
+            put = _in_version(request, version)
+            if put is None:
+                answers += (_not_converted(bound, request, version) for bound in bounds_elsewhere)
+                continue
+            # It is still the same request, and the original's kind stands beside.
+            others = _names(put, surroundings)
+            original = {key: names["request"][key] for key in ("requestKind", "requestResource")}
+            others["request"] |= original
+            for data, bound in _with_parameters(bounds_elsewhere, request, surroundings, answers, plain=True):
+                yield request, _asked((bound,)), {**others, "params": data}
 
 
 def is_asked_of_edits(answer: Answer) -> bool:
@@ -291,12 +305,53 @@ def _meant(concerned: Iterable[Bound], request: Request, surroundings: Surroundi
     return meant
 
 
+def _by_version(meant: Sequence[Bound], target: Target) -> tuple[list[Bound], dict[str, list[Bound]]]:
+    """Those that see the object as it is, and those that see it in another version."""
+    here: list[Bound] = []
+    elsewhere: dict[str, list[Bound]] = {}
+    for bound in meant:
+        version = version_asked(bound.policy.match, target)
+        (here if version == target.version else elsewhere.setdefault(version, [])).append(bound)
+    return here, elsewhere
+
+
+def _in_version(request: Request, version: str) -> Request | None:
+    """The request about the object in another version; None where nobody here can convert it."""
+    group, kind = request.target.group, request.kind
+    made = [None if data is None else converted(data, group, kind, version) for data in (request.new, request.old)]
+    if (made[0] is None) != (request.new is None) or (made[1] is None) != (request.old is None):
+        return None
+    return replace(request, target=replace(request.target, version=version), new=made[0], old=made[1])
+
+
+def _not_converted(bound: Bound, request: Request, version: str) -> Answer:
+    words = f"it is about {version} of the kind, and only an API server can convert this object"
+    return Answer(
+        code=Code.LIMIT, policy=bound.policy, binding=bound.binding, request=request, action=None, message=words
+    )
+
+
 def _with_parameters(
-    meant: Sequence[Bound], request: Request, surroundings: Surroundings, answers: list[Answer]
+    meant: Sequence[Bound],
+    request: Request,
+    surroundings: Surroundings,
+    answers: list[Answer],
+    *,
+    plain: bool = False,
 ) -> Iterator[tuple[Mapping[str, Any] | None, Bound]]:
-    """The policies that ask with params, and with which; where there are none but should be is an answer."""
+    """The policies that ask with params, and with which; where there are none but should be is an answer.
+
+    Args:
+        meant: The policies.
+        request: What they are asked about.
+        surroundings: Where params are.
+        answers: What is said without asking is added to it.
+        plain: Give policies without params, too?
+    """
     for bound in meant:
         if bound.policy.param_kind is None:
+            if plain:
+                yield None, bound
             continue
         reference = bound.binding.parameters
         if reference is None:
@@ -312,7 +367,8 @@ def _with_parameters(
                     policy=bound.policy,
                     binding=bound.binding,
                     request=request,
-                    action=_strictest(bound.binding) if bound.policy.fails else None,
+                    # Not as the binding says: it could not be configured.
+                    action=Action.DENY if bound.policy.fails else None,
                     message=f"the params that binding {bound.binding.name} names are not in the tree",
                 )
             )
@@ -332,9 +388,12 @@ def _names(request: Request, surroundings: Surroundings) -> dict[str, Any]:
         "operation": request.target.operation,
         "userInfo": {"username": user.name, "groups": list(user.groups)},
         "dryRun": False,
+        "options": {"apiVersion": "meta.k8s.io/v1", "kind": f"{request.target.operation.capitalize()}Options"},
     }
-    if request.namespace:
-        described["namespace"] = request.namespace
+    # A Namespace counts as being in itself.
+    space = request.name if (group, plural) == ("", "namespaces") else request.namespace
+    if space:
+        described["namespace"] = space
     return {
         "object": request.new,
         "oldObject": request.old,

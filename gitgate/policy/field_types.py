@@ -98,7 +98,8 @@ def _object(schema: Schema, types: Mapping[str, Any]) -> Shape:
         return Shape("map", shape_of(others, types))
     if not declared and others is not False and not _is_strict(schema):
         return DYN
-    names = {escape_name(str(name)): child for name, child in (properties or {}).items()}
+    spelt = str if schema.get("x-gitgate-plain-names") is True else escape_name
+    names = {spelt(str(name)): child for name, child in (properties or {}).items()}
     return Shape("object", fields={name: child for name, child in names.items() if name}, types=types)
 
 
@@ -200,6 +201,11 @@ class _Walker:
         if node.name in (*_EQUAL, *_ORDERED):
             self._compare(node, parts)
             return BOOL
+        if node.name == "@in" and len(parts) == 2:
+            inner = parts[1].inner or DYN if parts[1].kind == "list" else DYN
+            if {first.kind, inner.kind} <= _PLAIN and first.kind != inner.kind:
+                self._no_overload(node, parts)
+            return BOOL
         if node.name in _LOGIC:
             for part in parts:
                 if part.kind in _PLAIN - {"bool"} or part.kind in {"list", "map", "object"}:
@@ -235,11 +241,13 @@ class _Walker:
             Shape(parts[0].kind) if len(kinds) == 1 and kinds <= _PLAIN - {"timestamp"} else self._checked_shape(node)
         )
 
-    def index(self, _: Node, parts: list[Shape]) -> Shape:
+    def index(self, node: Node, parts: list[Shape]) -> Shape:
         """`a[b]`, `a[?b]`."""
         target = parts[0]
         if target.kind == "optional":
-            return Shape("optional", self.index(_, [target.inner or DYN]))
+            return Shape("optional", self.index(node, [target.inner or DYN, *parts[1:]]))
+        if target.kind == "object":
+            self._no_overload(node, parts)
         return (target.inner or DYN) if target.kind in {"list", "map"} else DYN
 
     def optional_index(self, node: Node, parts: list[Shape]) -> Shape:

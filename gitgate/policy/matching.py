@@ -58,6 +58,17 @@ def matches_target(match: MatchResources, target: Target, *, unrestricted: bool)
     return any(_rule_matches(rule, target, match.equivalent) for rule in match.rules)
 
 
+def version_asked(match: MatchResources, target: Target) -> str:
+    """The version in which a policy sees objects of a kind that its rules mean: theirs, where they name no other way.
+
+    Source: k8s.io/apiserver/pkg/admission/plugin/policy/matching/matching.go, `matchesResourceRules`.
+    """
+    meant = [rule for rule in match.rules if _rule_matches(rule, target, match.equivalent)]
+    if not meant or any({"*", target.version} & rule.versions for rule in meant):
+        return target.version
+    return min(meant[0].versions, default=target.version)
+
+
 def matches_object(match: MatchResources, target: Target, request: Mapping[str, Any]) -> bool:
     """Do names and selectors mean this very object? The rules without names were asked before.
 

@@ -110,14 +110,18 @@ class PolicyServer:
     def store(self, objects: Iterable[Mapping[str, Any]]) -> None:
         """Keep objects, before there are policies against them."""
         for data in objects:
-            namespace = data["metadata"].get("namespace", "default")
-            answer = self._server.apply(data, namespace)
-            assert answer.accepted, (data, answer.message)
+            place = self._server.place(data, data["metadata"].get("namespace", "default"))
+            answer = self._http.post(place, json=data)
+            assert answer.status_code in (201, 409), (data, answer.text)
 
     def install(self, policies: Iterable[Resource]) -> None:
         """Policies and bindings as they are, and a second binding of each that warns: a denial names one policy only."""
         policies = tuple(policies)
-        for data in (*(one.data for one in policies), *_warning(policies)):
+        self.enforce((*(one.data for one in policies), *_warning(policies)))
+
+    def enforce(self, objects: Iterable[Mapping[str, Any]]) -> None:
+        """Policies and bindings as they are, from the moment when this returns."""
+        for data in objects:
             answer = self._server.apply(data, "")
             assert answer.accepted, (data["metadata"]["name"], answer.message)
         self._readiness.policies(mutating=False)
@@ -129,21 +133,24 @@ class PolicyServer:
             self._server.delete(data, "")
         self._readiness.policies(mutating=False)
 
-    def judge(self, questions: Iterable[Question], namespace: str | None = None) -> dict[str, Verdict]:
+    def judge(
+        self, questions: Iterable[Question], namespace: str | None = None, *, pods: bool = True
+    ) -> dict[str, Verdict]:
         """What the server says of each.
 
         Args:
             questions: What to ask.
             namespace: Where to ask; each question's own where there is none.
+            pods: Also ask about the pods of workloads?
         """
         asked = list(questions)
         for question in asked:
             self._server.place(question.data, "")  # known before threads ask for it
         self._server.place({"apiVersion": "v1", "kind": "Pod"}, "")
-        found = concurrently(lambda question: self._ask(question, namespace or question.namespace), asked)
+        found = concurrently(lambda question: self._ask(question, namespace or question.namespace, pods), asked)
         return dict(zip((question.key for question in asked), found, strict=True))
 
-    def _ask(self, question: Question, namespace: str) -> Verdict:
+    def _ask(self, question: Question, namespace: str, with_pods: bool) -> Verdict:  # noqa: FBT001 - handed on
         place = self._server.place(question.data, namespace)
         path = f"{place}/{question.data['metadata']['name']}"
         if question.new is None:
@@ -157,7 +164,7 @@ class PolicyServer:
             return _verdict(self._send("PUT", path, body))
         answer = self._send("POST", place, body)
         verdict = _verdict(answer)
-        if verdict.refused or verdict.denied or question.kind not in WORKLOADS:
+        if verdict.refused or verdict.denied or not with_pods or question.kind not in WORKLOADS:
             return verdict
         pods = self._server.place({"apiVersion": "v1", "kind": "Pod"}, namespace)
         return verdict | _verdict(self._send("POST", pods, _made_by(answer.json())))
@@ -184,6 +191,8 @@ def _verdict(answer: httpx.Response) -> Verdict:
 
 
 def _named(matched: re.Match[str]) -> tuple[str, str]:
+    if matched[2].startswith(("failed to configure", "no params found")):
+        return matched[1], "params"
     return matched[1], "error" if " resulted in error: " in matched[2] else " ".join(matched[2].split())
 
 

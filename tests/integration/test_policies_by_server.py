@@ -7,6 +7,7 @@ import pytest
 from gitgate.reconcile.server.control_plane import ControlPlane
 from tests.agreement.policies import Agreement, judge_policies, report
 from tests.agreement.policy_judges import Verdict
+from tests.agreement.scenes import play, said_offline, scenes
 from tests.support.control_plane import needs_one_server, server_binaries
 
 _SETS = ("best-practice", "gitops", "pod-security-baseline", "pod-security-restricted", "pod-security-restricted-v1.23")
@@ -16,9 +17,20 @@ _SETS = ("best-practice", "gitops", "pod-security-baseline", "pod-security-restr
 def test_shipped_policies_deny_in_a_server_what_they_deny_offline(minor: str, capsys) -> None:
     with ControlPlane(server_binaries()[minor]) as plane:
         agreement = judge_policies(plane, None, _SETS, every=4)
+        played = play(plane)
     assert report(minor, agreement), capsys.readouterr().out
     assert len(agreement.asked) == 9
     assert all(agreement.denied.values())
+    assert report(minor, played), capsys.readouterr().out
+    assert not played.refused
+
+
+@pytest.mark.parametrize(
+    ("scene", "question"),
+    [pytest.param(one, question, id=question.key) for one in scenes() for question in one.questions],
+)
+def test_a_scene_plays_offline_as_a_server_played_it(scene, question) -> None:
+    assert said_offline(scene, question) == scene.said[question.key]
 
 
 @pytest.mark.parametrize(
