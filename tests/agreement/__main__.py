@@ -4,7 +4,8 @@ The plan: generated pairs of objects are applied. Policies: those that gitgate s
 about their examples, about the pods of a corpus alone and in workloads, and beside Pod Security admission.
 
 Every Kubernetes version that `make control-plane` built is asked, or those of `--kubernetes`. `--recorded FILE` judges
-what `--record` wrote of an earlier run, without a server.
+what `--record` wrote of an earlier run, without a server. `--seed N` asks about changes of the same objects that no other
+choice has, and `--repository PATH` about the objects and the commits of a clone: what no rule was written for.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from tests.agreement.outcomes import Outcome, predicted, run
 from tests.agreement.pairs import Pair, corpus_pairs, pairs
 from tests.agreement.policies import judge_policies
 from tests.agreement.policies import report as report_policies
+from tests.agreement.repositories import repository_pairs
+from tests.agreement.scenes import play
 from tests.agreement.server import Server
 
 FALSE_FAILS = 0.005
@@ -38,49 +41,58 @@ def main() -> int:
     parser.add_argument("--each", type=int, default=60, help="pairs for each object; 0 for all")
     parser.add_argument("--corpora", type=Path, help="also the pairs of this folder's recorded changes")
     parser.add_argument("--kind", action="append", help="only these kinds")
+    parser.add_argument("--seed", type=int, default=0, help="another choice of changes, without those of 0")
+    parser.add_argument("--repository", type=Path, action="append", help="the objects of this clone, instead of ours")
     parser.add_argument("--only", choices=("plan", "policies"), help="one of the two; both otherwise")
     arguments = parser.parse_args()
     good = True
     for path in arguments.recorded or ():
-        version, each, actual = load(path)
-        good &= report(version, _chosen(arguments, version, each), actual)
+        version, each, seed, actual = load(path)
+        good &= report(version, _chosen(arguments, version, each, seed), actual)
     for minor in () if arguments.recorded else arguments.kubernetes or cached_versions():
-        chosen = _chosen(arguments, minor, arguments.each)
+        chosen = _chosen(arguments, minor, arguments.each, arguments.seed)
         with ControlPlane(find_binaries(minor)) as plane:
-            if arguments.only != "plan":
+            if arguments.only != "plan" and not arguments.seed and not arguments.repository:
                 good &= report_policies(minor, judge_policies(plane, arguments.corpora))
+                good &= report_policies(minor, play(plane))
             if arguments.only == "policies":
                 continue
             actual = run(chosen, Server(plane.client))
         if arguments.record:
-            save(arguments.record / f"agreement-{minor}.jsonl.gz", minor, arguments.each, actual)
+            name = "repositories" if arguments.repository else "held-out" if arguments.seed else "agreement"
+            save(arguments.record / f"{name}-{minor}.jsonl.gz", minor, arguments.each, actual, arguments.seed)
         good &= report(minor, chosen, actual)
     return 0 if good else 1
 
 
-def _chosen(arguments: argparse.Namespace, version: str, each: int) -> list[Pair]:
-    found = [pair for pair in pairs(version, each) if not arguments.kind or pair.kind in arguments.kind]
+def _chosen(arguments: argparse.Namespace, version: str, each: int, seed: int) -> list[Pair]:
+    made = (
+        repository_pairs(arguments.repository, version, seed, each)
+        if arguments.repository
+        else pairs(version, each, seed)
+    )
+    found = [pair for pair in made if not arguments.kind or pair.kind in arguments.kind]
     return [*found, *corpus_pairs(arguments.corpora, version)] if arguments.corpora else found
 
 
-def save(path: Path, version: str, each: int, actual: Mapping[str, Outcome]) -> None:
+def save(path: Path, version: str, each: int, actual: Mapping[str, Outcome], seed: int = 0) -> None:
     """Write outcomes: a line that says of what, then one for each pair, without what it is made of."""
-    rows = [json.dumps({"version": version, "each": each})]
+    rows = [json.dumps({"version": version, "each": each, "seed": seed})]
     for key in sorted(actual):
         one = actual[key]
         rows.append(json.dumps([key, one.verdict, list(one.paths), one.field, one.message[:160]], ensure_ascii=False))
     path.write_bytes(gzip.compress("\n".join(rows).encode(), 9, mtime=0))
 
 
-def load(path: Path) -> tuple[str, int, dict[str, Outcome]]:
-    """Read what `save` wrote: the version, how many of each object, and the outcomes."""
+def load(path: Path) -> tuple[str, int, int, dict[str, Outcome]]:
+    """Read what `save` wrote: the version, how many of each object, the seed, and the outcomes."""
     head, *rows = gzip.decompress(path.read_bytes()).decode().splitlines()
     about = json.loads(head)
     found = {}
     for row in rows:
         key, verdict, paths, field, message = json.loads(row)
         found[key] = Outcome(verdict, tuple(paths), field, message)
-    return about["version"], about["each"], found
+    return about["version"], about["each"], about.get("seed", 0), found
 
 
 def report(version: str, chosen: list[Pair], actual: Mapping[str, Outcome]) -> bool:
@@ -89,6 +101,8 @@ def report(version: str, chosen: list[Pair], actual: Mapping[str, Outcome]) -> b
     Returns:
         Are the targets reached that say what must not be: refusals of what is accepted, and changes that are not seen?
     """
+    refused = sum(actual[pair.key].verdict == "refused" for pair in chosen)
+    chosen = [pair for pair in chosen if actual[pair.key].verdict != "refused"]
     said = {pair.key: _told(predicted(pair, version), actual[pair.key]) for pair in chosen}
     wrong: list[str] = []
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
@@ -114,7 +128,7 @@ def report(version: str, chosen: list[Pair], actual: Mapping[str, Outcome]) -> b
             )
     for text in sorted(wrong):
         print(f"  {text}")
-    print(f"Kubernetes {version}: {len(chosen)} pairs of {len(kinds)} kinds")
+    print(f"Kubernetes {version}: {len(chosen)} pairs of {len(kinds)} kinds; {refused} left out whose base is refused")
     print(f"  {'kind':34}{'pairs':>7}{'verdict':>9}{'paths':>7}{'field':>7}   wrong")
     for kind, count in sorted(kinds.items()):
         print(f"  {kind:34}{count['pairs']:>7}{count['verdict']:>9}{count['paths']:>7}{count['field']:>7}")

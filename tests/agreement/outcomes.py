@@ -72,7 +72,10 @@ def _compared(pair: Pair, paths: Iterable[FieldPath]) -> tuple[str, ...]:
 
 def happened(pair: Pair, server: Server, namespace: str) -> Outcome:
     """What the server makes of it; nothing stays behind."""
-    created = server.apply(pair.base, namespace)
+    try:
+        created = server.apply(pair.base, namespace)
+    except KeyError:
+        return Outcome("refused", message="not served")
     if not created.accepted:
         return Outcome("refused", message=created.message)
     try:

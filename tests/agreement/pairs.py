@@ -35,6 +35,7 @@ class Pair:
     head: Mapping[str, Any]
     operation: str
     path: str
+    source: str = ""
 
     @property
     def kind(self) -> str:
@@ -44,7 +45,8 @@ class Pair:
     @property
     def object(self) -> str:
         """Which object it is."""
-        return f"{self.base['apiVersion']}/{self.kind}/{self.base['metadata']['name']}"
+        name = f"{self.base['apiVersion']}/{self.kind}/{self.base['metadata']['name']}"
+        return f"{self.source}: {name}" if self.source else name
 
     @property
     def key(self) -> str:
@@ -70,17 +72,20 @@ def type_of(data: Mapping[str, Any], tables: KubernetesTables) -> TypeNode:
     return node or tables.custom(definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
 
 
-def pairs(version: str, each: int) -> Iterator[Pair]:
+def pairs(version: str, each: int, seed: int = 0) -> Iterator[Pair]:
     """The pairs of a Kubernetes version.
 
     Args:
         version: `1.37`, whose fields are tried.
         each: How many of each object, in an order that depends on the change alone; 0 for all.
+        seed: Another choice than that of 0, and nothing that it has: changes that no rule was written for.
     """
     tables = kubernetes_tables(version)
     for base in objects():
-        found = {pair.key: pair for pair in _changes(base, type_of(base, tables))}
+        found = {pair.key: pair for pair in changes(base, type_of(base, tables))}
         chosen = sorted(found, key=lambda key: hashlib.sha256(key.encode()).digest())
+        if seed:
+            chosen = sorted(chosen[each:], key=lambda key: hashlib.sha256(f"{seed} {key}".encode()).digest())
         yield from (found[key] for key in chosen[: each or None])
 
 
@@ -91,7 +96,7 @@ def corpus_pairs(corpora: Path, version: str) -> Iterator[Pair]:
         with gzip.open(corpora / "reconcile" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
             for number, line in enumerate(lines):
                 row = json.loads(line)
-                sides = [_anywhere(row[side]) for side in ("base", "head")]
+                sides = [anywhere(row[side]) for side in ("base", "head")]
                 if tables.kind(sides[0]["apiVersion"], sides[0]["kind"]) and sides[1]["metadata"] is not None:
                     yield Pair(
                         sides[0],
@@ -101,7 +106,8 @@ def corpus_pairs(corpora: Path, version: str) -> Iterator[Pair]:
                     )
 
 
-def _anywhere(data: Mapping[str, Any]) -> dict[str, Any]:
+def anywhere(data: Mapping[str, Any]) -> dict[str, Any]:
+    """An object without its namespace."""
     metadata = data.get("metadata")
     kept = (
         {key: value for key, value in metadata.items() if key != "namespace"}
@@ -111,7 +117,8 @@ def _anywhere(data: Mapping[str, Any]) -> dict[str, Any]:
     return {**data, "metadata": kept}
 
 
-def _changes(base: Mapping[str, Any], node: TypeNode) -> Iterator[Pair]:
+def changes(base: Mapping[str, Any], node: TypeNode, source: str = "") -> Iterator[Pair]:
+    """Every change of an object."""
     for path, operation, value in _edits(node, base, ()):
         if (
             path in _KEPT
@@ -119,7 +126,7 @@ def _changes(base: Mapping[str, Any], node: TypeNode) -> Iterator[Pair]:
             or (path[:1] == ("metadata",) and path[1:2] and path[1] in _LEFT_OUT)
         ):
             continue
-        yield Pair(base, edited(base, path, value), operation[:60], format_field_path(path))
+        yield Pair(base, edited(base, path, value), operation[:60], format_field_path(path), source)
 
 
 def edited(data: Mapping[str, Any], path: FieldPath, value: Any) -> dict[str, Any]:

@@ -21,10 +21,10 @@ def test_there_are_outcomes_of_two_versions_and_of_many_kinds() -> None:
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.name)
 def test_the_plan_says_what_the_server_did(path: Path) -> None:
-    version, each, actual = load(path)
+    version, each, seed, actual = load(path)
     table: Counter[tuple[str, str]] = Counter()
     paths = fields = 0
-    for pair in pairs(version, each):
+    for pair in pairs(version, each, seed):
         was, said = actual[pair.key], predicted(pair, version)
         if was.verdict == "unchanged" and said == Outcome("update"):
             said = was  # nothing but what the server allocates
