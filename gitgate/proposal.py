@@ -62,11 +62,13 @@ class Snapshot:
         resources: In a stable order: by origin path, document, pointer.
         problems: What the sources found, in the same order.
         files: Coverage of every file that a source looked at.
+        stuck: Cluster and name of agents' objects of which something cannot be rendered: they apply and prune nothing.
     """
 
     resources: tuple[Resource, ...] = ()
     problems: tuple[Problem, ...] = ()
     files: Mapping[str, Coverage] = field(default_factory=lambda: MappingProxyType({}))
+    stuck: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from gitgate.reconcile.consequence import Consequence
 from gitgate.reconcile.create_rules import CUSTOM_RESOURCE, REQUIRED_BY_SCHEMA
 from gitgate.reconcile.failure import Certainty, Failure
 from gitgate.reconcile.follow import follow
+from gitgate.reconcile.held import with_held
 from gitgate.reconcile.places import place_of_origin
 from gitgate.reconcile.plan import Action, Plan, PlannedObject, make_plan
 from gitgate.reconcile.settings_ignored import ignore_fields
@@ -49,6 +50,7 @@ class ReconcileCheck:
 
     def examine(self, proposal: Proposal, settings: Settings) -> Examination:
         """Plan the change for every Kubernetes version; see `Check.examine`."""
+        proposal = replace(proposal, after=with_held(proposal.before, proposal.after))
         versions = [version for version in settings.kubernetes_versions if version in shipped_versions()]
         found: dict[str, Finding] = {}
         known: dict[str, Finding] = {}

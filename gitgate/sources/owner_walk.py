@@ -60,6 +60,11 @@ class Walk:
         """What became of each file that owners read; what one of them failed on is failed."""
         return _files(self.outcomes)
 
+    @property
+    def stuck(self) -> frozenset[tuple[str, str]]:
+        """Owners of which something cannot be rendered, each with its cluster."""
+        return frozenset((owner.cluster.name, owner.name) for owner, outcome in self.outcomes if outcome.failed)
+
 
 def _files(outcomes: Iterable[tuple[Owner, Outcome]]) -> Mapping[str, Coverage]:
     found: dict[str, Coverage] = {}

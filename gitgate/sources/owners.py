@@ -84,6 +84,12 @@ class Outcome:
     reused: bool = False
     chart: RemoteChart | None = None
 
+    @property
+    def failed(self) -> bool:
+        """Does the agent end with an error before it applies or prunes anything?"""
+        nothing = bool(self.problems) and not self.resources and not self.not_rendered
+        return nothing or any(state is Coverage.FAILED for state in self.files.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Work:

@@ -76,6 +76,7 @@ def render_with_owners(tree: Tree, context: SourceContext) -> tuple[Snapshot, Wa
         resources=tuple(sorted(resources, key=_resource_order)),
         problems=tuple(sorted(problems, key=_problem_order)),
         files=MappingProxyType(dict(sorted(files.items()))),
+        stuck=walk.stuck if walk is not None else frozenset(),
     )
     return snapshot, walk
 
