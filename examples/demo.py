@@ -103,7 +103,7 @@ PLANNED = (
     ("prune", "PodDisruptionBudget", "shop/web"),
     ("create", "HorizontalPodAutoscaler", "shop/web"),
 )
-FOLLOWS = ("rollout", "scaling-fight", "empty-service")
+FOLLOWS = ("rollout", "scaling-fight")
 TIDY_BRANCH = "tidy-up"
 GUARD = {
     "settings.yaml": "version: 1\npolicy: {sets: [gitops]}\n",

@@ -19,7 +19,7 @@ from gitgate.reconcile.disruption import blocking_budgets, rollouts, stale_confi
 from gitgate.reconcile.handovers import moves, rendered_twice
 from gitgate.reconcile.ordering import absent, cycles, too_early, unsynced
 from gitgate.reconcile.places import place_of_origin
-from gitgate.reconcile.plan import Plan, PlannedObject
+from gitgate.reconcile.plan import Action, Plan, PlannedObject
 from gitgate.reconcile.scaling import replicas_reset, resized, scaling_fights
 from gitgate.reconcile.scene import Scene, Side, TooMuchError
 from gitgate.resource import Resource
@@ -69,10 +69,20 @@ def _new(scene: Scene) -> Iterator[Consequence]:
         if item.before is not None and item.after is not None
     }
     was = {(one.code, one.resource.identity, one.place, one.other) for one in _on(scene.before)}
-    for one in _on(scene.after):
+    for one in _on(_reached(scene)):
         place = came_from.get((one.resource.identity, one.place), one.place)
         if (one.code, one.resource.identity, place, one.other) not in was:
             yield one
+
+
+def _reached(scene: Scene) -> Side:
+    """What there is after the merge: what cannot be applied stays as it was."""
+    kept = {
+        id(item.after): item.before
+        for item in scene.changed
+        if item.action is Action.BLOCKED and item.before is not None and item.after is not None
+    }
+    return Side(kept.get(id(one), one) for one in scene.after.resources) if kept else scene.after
 
 
 def _on(side: Side) -> Iterator[Consequence]:

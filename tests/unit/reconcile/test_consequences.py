@@ -277,6 +277,10 @@ QUIET: list[tuple[str, list[Item], list[Item]]] = [
      [ARGO_A, ("a/web.yaml", uses("configMapRef", "settings")), ("a/c.yaml", wave(CONFIG, 1))]),
     ("a workload whose namespace the agent fills in", [],
      [service(), changed({**workload(), "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}, "metadata.namespace")]),
+    ("a new selector that cannot be applied", [service(), workload()],
+     [service(), changed(workload(), "spec.selector.matchLabels.app", "api")]),
+    ("new labels that cannot be applied with their selector", [service(), workload()], [service(), changed(changed(
+        workload(), "spec.selector.matchLabels.app", "api"), "spec.template.metadata.labels.app", "api")]),
     ("an artifact that a generator makes", [ARTIFACTS], [ARTIFACTS, flux("web", "web", sourceRef={
         "kind": "ExternalArtifact", "name": "apps"})]),
     ("an autoscaler without replicas in git", [workload()], [workload(), scaler()]),
