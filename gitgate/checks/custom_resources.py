@@ -13,7 +13,7 @@ from typing import Any
 
 from gitgate.checks.policy_rules import POLICY_RULES
 from gitgate.finding import Finding, stable_field
-from gitgate.location import FieldPath
+from gitgate.location import FieldPath, Position
 from gitgate.policy.cel import Engine, Item, Outcome, Program
 from gitgate.policy.custom_rules import Node, Place, Rule, places, read_rules
 from gitgate.policy.evaluation import Request
@@ -105,14 +105,12 @@ class _Judge:
         key = (version.source, rule.path)
         if key not in self.programs:
             program = self.engine.compile(node.source(rule))
-            problems = [
-                (_PARTS[item.part], item.message, item.line, item.column) for item in program.problems
-            ] + [
-                (_PARTS[item.part], f"{item.what} exists from Kubernetes {item.version} on, not in {demanded}", 0, 0)
-                for item in program.requirements
-                for demanded in self.settings.kubernetes_versions
-                if _number(demanded) < _number(item.version)
-            ]  # fmt: skip
+            problems = [(_PARTS[item.part], item.message, item.line, item.column) for item in program.problems]
+            for item in program.requirements:
+                for demanded in self.settings.kubernetes_versions:
+                    if _number(demanded) < _number(item.version):
+                        lacks = f"{item.what} exists from Kubernetes {item.version} on, not in {demanded}"
+                        problems.append((_PARTS[item.part], lacks, item.line, item.column))
             if program.limit is not None:
                 problems.append(("rule", f"compiling it {program.limit}", 0, 0))
             self.programs[key] = (None if problems else program, tuple(problems))
@@ -231,13 +229,15 @@ def _defects(
 ) -> Iterator[Finding]:
     for key, message, line, column in problems:
         path = (*version.path, *rule.path, key)
-        place = f"line {line}, column {column} of the expression: " if line else ""
+        # What a version lacks says so; the place is said by the location.
+        place = f"line {line}, column {column} of the expression: " if line and " exists from " not in message else ""
         yield Finding(
             rule="policy/crd-rule-invalid",
             severity=POLICY_RULES["crd-rule-invalid"].severity,
             message=" ".join(f"{place}{message}".split()),
             resource=resource.id,
             field=_existing(resource.data, path),
+            within=Position(line, column) if line else None,
             origin=resource.origin,
             stable_field=stable_field(resource.data, path),
             discriminator=repr((rule.text, message)),

@@ -230,6 +230,7 @@ def _too_new(policy: Policy, program: Program, settings: Settings) -> Iterator[F
                     f"{requirement.what} exists from Kubernetes {requirement.version} on, not in {version}",
                     policy.resource,
                     policy.field_of(requirement.part, requirement.index),
+                    Position(requirement.line, requirement.column),
                 )
 
 

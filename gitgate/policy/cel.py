@@ -85,12 +85,14 @@ class CompileProblem:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """An expression that needs a Kubernetes version: `quantity` needs `1.28`."""
+    """An expression that needs a Kubernetes version: `quantity` needs `1.28`. For `line` see `CompileProblem`."""
 
     part: str
     index: int
     version: str
     what: str
+    line: int = 1
+    column: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,6 +484,8 @@ def _demand_plain(value: Any) -> None:  # noqa: C901 - one branch for each type
         for part in level:
             kind = type(part)
             if kind is dict:
+                if not all(type(key) is str for key in part):
+                    raise UnsafeValueError("the object has a key that is no text")
                 deeper += part.values()
             elif kind is list:
                 deeper += part

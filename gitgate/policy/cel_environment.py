@@ -53,6 +53,9 @@ LONGEST_EXPRESSION = 100_000
 """Characters."""
 
 
+Since = tuple[str, str, int, int]
+
+
 class CompileError(Exception):
     """An expression that Kubernetes would not take: message, line and column, both from 1, in the expression."""
 
@@ -69,14 +72,15 @@ class Compiled:
     Attributes:
         program: The engine's.
         kind: Name of the type that it gives: `bool`, `string`, `dyn`.
-        since: The first Kubernetes version that has everything in it, and what that is; None for any version.
+        since: The first Kubernetes version that has everything in it, what that is, and its line and column; None for
+            any version.
         bound: What the engine was given.
         guard: Makes the program that selects from anything, see `_Rewriter`; it costs more.
     """
 
     program: Any
     kind: str
-    since: tuple[str, str] | None
+    since: Since | None
     bound: CheckedExpression
     guard: Callable[[], Any]
 
@@ -105,7 +109,7 @@ class Variable:
     name: str
     checked: CheckedExpression
     kind: Any
-    since: tuple[str, str] | None
+    since: Since | None
     uses: frozenset[str]
 
 
@@ -121,7 +125,7 @@ class Environment:
         self.checked: list[tuple[str, CheckedExpression]] = []
         """Every expression that is valid, in the order in which they came."""
 
-    def declare(self, name: str, text: str) -> tuple[str, str] | None:
+    def declare(self, name: str, text: str) -> Since | None:
         """Declare a variable; later expressions may use it as `variables.NAME`.
 
         Returns:
@@ -162,7 +166,7 @@ class Environment:
             name = known if known not in {"unknown", "object"} else name
         return Compiled(program, name, since, bound, guard)
 
-    def _check(self, text: str) -> tuple[CheckedExpression, Any, tuple[str, str] | None, frozenset[str]]:
+    def _check(self, text: str) -> tuple[CheckedExpression, Any, Since | None, frozenset[str]]:
         if len(text) > LONGEST_EXPRESSION or "\0" in text or not text.strip():
             raise CompileError("the expression is empty, too long, or contains a NUL character")
         variables = {f"variables.{variable.name}": variable.kind for variable in self._variables.values()}
@@ -186,7 +190,7 @@ class Environment:
         uses = frozenset(
             name.removeprefix("variables.") for name, _ in checked.references.values() if name.startswith("variables.")
         )
-        return checked, expression.return_type(), _since(checked), uses
+        return checked, expression.return_type(), _since(text, checked), uses
 
     @staticmethod
     def activation(data: Mapping[str, Any]) -> Any:
@@ -568,26 +572,27 @@ def _accepts(function: str, literal: str) -> str | None:
 _LITERALS: dict[str, Any] = {}
 
 
-def _since(checked: CheckedExpression) -> tuple[str, str] | None:
-    latest: tuple[str, str] | None = None
+def _since(text: str, checked: CheckedExpression) -> Since | None:
+    latest: tuple[str, str, int] | None = None
     names = {node.id: node.name for node in checked.root.walk() if node.kind == "call"}
     for node, (_, overloads) in checked.references.items():
         for overload in overloads:
             if overload in {"list_index_optional", "optional_list_index_int"}:
                 continue
-            latest = _later(latest, (introduced(overload), names.get(node, overload)))
+            latest = _later(latest, (introduced(overload), names.get(node, overload), node))
     for part in checked.root.walk():
         if part.kind == "comprehension" and part.second:
-            latest = _later(latest, ("1.32", "a comprehension with two variables"))
+            latest = _later(latest, ("1.32", "a comprehension with two variables", part.id))
         if part.kind == "call" and part.name in {"_?._", "_[?_]"}:
-            latest = _later(latest, ("1.28", "an optional field selection"))
-    return latest if latest is not None and latest[0] != "1.0" else None
+            latest = _later(latest, ("1.28", "an optional field selection", part.id))
+    if latest is None or latest[0] == "1.0":
+        return None
+    version, what, number = latest
+    return (version, what, *place_of(text, checked.positions.get(number, 0)))
 
 
-def _later(left: tuple[str, str] | None, right: tuple[str, str] | None) -> tuple[str, str] | None:
-    if left is None or right is None:
-        return left or right
-    return left if _number(left[0]) >= _number(right[0]) else right
+def _later(left: tuple[str, str, int] | None, right: tuple[str, str, int]) -> tuple[str, str, int]:
+    return left if left is not None and _number(left[0]) >= _number(right[0]) else right
 
 
 def _number(version: str) -> tuple[int, ...]:
