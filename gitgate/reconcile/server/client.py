@@ -9,7 +9,7 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,8 @@ _LONGEST_WAIT = 30.0
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Permits = Callable[[str, Sequence[tuple[str, str]]], bool]
+"""May a request of this method, with this query, be sent?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,21 @@ class Client:
         address: `https://127.0.0.1:6443`.
         context: Whom to trust, and the certificate to show.
         headers: Sent with every request: a bearer token, whom to act as; a name may come more than once.
+        permits: Which requests may leave this process, by method and query; None for all. It is asked where requests
+            are sent, so that no other code can get around it.
 
     Raises:
         ToolError: httpx is not installed; from every method: the server does not answer.
     """
 
-    def __init__(self, address: str, context: ssl.SSLContext, headers: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        address: str,
+        context: ssl.SSLContext,
+        headers: Iterable[tuple[str, str]] = (),
+        *,
+        permits: Permits | None = None,
+    ) -> None:
         try:
             import httpx  # noqa: PLC0415 - heavy, and only here
         except ImportError as error:
@@ -80,6 +91,7 @@ class Client:
             headers=list(headers),
             trust_env=False,
             timeout=_SECONDS,
+            event_hooks={"request": [_hook(permits)] if permits is not None else []},
             limits=httpx.Limits(max_connections=THREADS, max_keepalive_connections=THREADS),
         )
         self.address = address
@@ -108,7 +120,7 @@ class Client:
                     headers={"Content-Type": content, "Accept": "application/json"},
                 )  # fmt: skip
             except self._failed as error:
-                raise ToolError(f"the API server does not answer: {type(error).__name__}") from error
+                raise ToolError(f"the API server does not answer: {_reason(error)}") from error
             if response.status_code != 429 or attempt == _RETRIES:
                 return Answer(response.status_code, _body(response.content))
             time.sleep(_wait(response.headers.get("Retry-After"), attempt))
@@ -117,6 +129,39 @@ class Client:
     def get(self, path: str) -> Answer:
         """Read one thing."""
         return self.request("GET", path)
+
+
+def reads_only(method: str, query: Sequence[tuple[str, str]]) -> bool:  # noqa: ARG001 - see `Permits`
+    """Permit what reads."""
+    return method == "GET"
+
+
+def stores_nothing(method: str, query: Sequence[tuple[str, str]]) -> bool:
+    """Permit what reads, and what the server only tries: never a deletion, and nothing that it would store."""
+    tried = [value for key, value in query if key == "dryRun"] == ["All"]
+    return method == "GET" or (method in ("PATCH", "POST", "PUT") and tried)
+
+
+def _hook(permits: Permits) -> Callable[[httpx.Request], None]:
+    def demand(request: httpx.Request) -> None:
+        if not permits(request.method, request.url.params.multi_items()):
+            raise ToolError(f"a {request.method} request was about to be sent to a cluster that is not to be changed")
+
+    return demand
+
+
+def _reason(error: BaseException) -> str:
+    """Why there is no answer, in words of OpenSSL and the system: what httpx itself says may repeat a header."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({cause.verify_message})"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS fails ({cause.reason})"
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
 
 
 def _wait(told: str | None, attempt: int) -> float:

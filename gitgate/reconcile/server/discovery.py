@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
-from gitgate.reconcile.server.client import Client
+from gitgate.reconcile.server.client import Answer
 from gitgate.resource import Resource
 
 DEFAULT_NAMESPACE = "default"
@@ -43,10 +43,18 @@ def _segment(name: str) -> str:
     return name.replace(".", "%2E") if not name.strip(".") else quote(name, safe="")
 
 
+class Reader(Protocol):
+    """Who asks the API server."""
+
+    def get(self, path: str) -> Answer:
+        """Read one thing."""
+        ...
+
+
 class Discovery:
     """Looks kinds up, each API version once."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Reader) -> None:
         self._client = client
         self._known: dict[str, Mapping[str, Served]] = {}
         self._lock = threading.Lock()

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gitgate.errors import ToolError
-from gitgate.reconcile.server.client import Client
+from gitgate.reconcile.server.client import Client, Permits
 from gitgate.yaml_document import read_yaml
 
 LARGEST = 16 * 1024 * 1024
@@ -97,18 +97,21 @@ def context_names(data: bytes) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if isinstance(name, str)))
 
 
-def connect(access: ClusterAccess, headers: Iterable[tuple[str, str]] = ()) -> Client:
+def connect(
+    access: ClusterAccess, headers: Iterable[tuple[str, str]] = (), *, permits: Permits | None = None
+) -> Client:
     """A client of the cluster; close it.
 
     Args:
         access: Where it is, and who asks.
         headers: Sent with every request.
+        permits: Which requests may be sent; None for all.
 
     Raises:
         ToolError: Its certificates cannot be read.
     """
     bearer = [("Authorization", f"Bearer {access.token}")] if access.token is not None else []
-    return Client(access.server, trust(access), [*bearer, *headers])
+    return Client(access.server, trust(access), [*bearer, *headers], permits=permits)
 
 
 def trust(access: ClusterAccess) -> ssl.SSLContext:

@@ -71,7 +71,8 @@ class Readiness:
             if self._controllers:
                 _until(lambda path=path: _counted(self._client.get(path).body), f"{resource.id} is not counted")  # type: ignore[misc]
                 continue
-            status = {"status": {"hard": dict(hard), "used": dict.fromkeys(hard, "0")}}
+            used = (self._client.get(path).body.get("status") or {}).get("used") or {}
+            status = {"status": {"hard": dict(hard), "used": {name: used.get(name, "0") for name in hard}}}
             self._client.request("PATCH", path, status, content="application/merge-patch+json")
 
     def accounts(self, namespaces: Iterable[str]) -> None:

@@ -69,14 +69,12 @@ def simulate(  # noqa: PLR0913 - a server, two sides, and how they are applied
     Raises:
         ToolError: The server is out of order.
     """
-    simulation = _Simulation(
-        client, before, after, version=version, default=default, tell=tell, controllers=controllers
-    )
+    simulation = Simulation(client, before, after, version=version, default=default, tell=tell, controllers=controllers)
     return simulation.run(tuple(offline))
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class Work:
     """One object of the plan, by its number, with what is to be applied."""
 
     number: int
@@ -85,10 +83,12 @@ class _Work:
     data: Mapping[str, Any] | None = None
 
 
-class _Simulation:
+class Simulation:
+    """Applies both sides, and judges: what `simulate` does; a subclass may begin with something else than the base."""
+
     def __init__(  # noqa: PLR0913 - as `simulate`
         self, client: Client, before: Snapshot, after: Snapshot, *, version: str, default: ApplyMethod, tell: Tell,
-        controllers: bool,
+        controllers: bool = False, definitions: Iterable[Resource] = (),
     ) -> None:  # fmt: skip
         self._client = client
         self._controllers = controllers
@@ -98,8 +98,8 @@ class _Simulation:
         self._owners = (find_owners(before.resources), find_owners(after.resources))
         self._discovery = Discovery(client)
         self._readiness = Readiness(client, self._discovery, controllers=controllers)
-        kinds = Kinds(version, (*before.resources, *after.resources))
-        self._applier = Applier(client, self._discovery, kinds, controllers=controllers)
+        self._kinds = Kinds(version, (*definitions, *before.resources, *after.resources))
+        self._applier = Applier(client, self._discovery, self._kinds, controllers=controllers)
         self._parameters = frozenset(_parameter_kinds((*before.resources, *after.resources)))
         self._mutating = any(
             _is_policy(one) and "Mutating" in one.id.kind for side in self._sides for one in side.resources
@@ -107,6 +107,7 @@ class _Simulation:
         self._made: list[str] = []
 
     def run(self, offline: tuple[PlannedObject, ...]) -> Simulated:
+        """Work the plan out."""
         rounds: list[list[int]] = []
         seen: dict[tuple[str, str, str, str], int] = {}
         for number, item in enumerate(offline):
@@ -124,10 +125,7 @@ class _Simulation:
 
     def _round(self, items: Mapping[int, PlannedObject]) -> dict[int, PlannedObject]:
         asked = {number: item for number, item in items.items() if not self._left_out(item)}
-        base = self._apply(
-            "the base",
-            [_Work(number, item.before, self._how(item.before, 0)) for number, item in asked.items() if item.before],
-        )
+        base = self._base(asked)
         everything = any(_concerns_others(item) for item in asked.values())
         work = []
         for number, item in asked.items():
@@ -137,7 +135,7 @@ class _Simulation:
                 continue
             how = self._how(item.after, 1)
             if not (how.frozen and item.before is not None):
-                work.append(_Work(number, item.after, how, _with_kept(item, was)))
+                work.append(Work(number, item.after, how, self._data(item, was)))
         head = self._apply("the merge", work, base)
         pruned = self._prune({number: item for number, item in asked.items() if item.action is Action.PRUNE})
         return {
@@ -145,12 +143,23 @@ class _Simulation:
             for number, item in items.items()
         }
 
+    def _base(self, asked: Mapping[int, PlannedObject]) -> dict[int, Applied]:
+        """Have the server store what the cluster is taken to have."""
+        return self._apply(
+            "the base",
+            [Work(number, item.before, self._how(item.before, 0)) for number, item in asked.items() if item.before],
+        )
+
+    def _data(self, item: PlannedObject, live: Applied | None) -> Mapping[str, Any] | None:
+        """What the agent sends of the merge; None for what the file says."""
+        return with_kept(item.after, (one.path for one in item.ignored if not one.applied), live)
+
     def _how(self, resource: Resource, side: int) -> Handling:
         return handling(resource, owner_of(resource, self._owners[side]), self._default)
 
-    def _apply(self, what: str, work: Iterable[_Work], base: Mapping[int, Applied] | None = None) -> dict[int, Applied]:
+    def _apply(self, what: str, work: Iterable[Work], base: Mapping[int, Applied] | None = None) -> dict[int, Applied]:
         """Apply objects stage by stage; what takes effect later is awaited before the next one."""
-        stages: list[list[_Work]] = [[] for _ in range(_STAGES)]
+        stages: list[list[Work]] = [[] for _ in range(_STAGES)]
         for one in work:
             stages[self._stage(one.resource)].append(one)
         total, before = sum(map(len, stages)), 0
@@ -309,12 +318,12 @@ def _offline(item: PlannedObject, why: str) -> PlannedObject:
     return replace(item, reason="; ".join(filter(None, (item.reason, f"predicted offline: {why}"))))
 
 
-def _with_kept(item: PlannedObject, live: Applied | None) -> Mapping[str, Any] | None:
-    """What the agent sends where it takes ignored fields from the cluster; None where it sends what the file says."""
-    kept = [one.path for one in item.ignored if not one.applied]
-    if not kept or live is None or item.after is None:
+def with_kept(resource: Resource | None, paths: Iterable[FieldPath], live: Applied | None) -> Mapping[str, Any] | None:
+    """What the agent sends where it takes some fields from the cluster; None where it sends what the file says."""
+    kept = tuple(paths)
+    if not kept or live is None or resource is None:
         return None
-    data: dict[str, Any] = copied(dict(item.after.data))
+    data: dict[str, Any] = copied(dict(resource.data))
     for path in kept:
         here, there = _inside(data, path[:-1]), _inside(live.body, path[:-1])
         if isinstance(here, dict) and isinstance(there, Mapping):

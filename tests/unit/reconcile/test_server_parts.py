@@ -179,7 +179,7 @@ def test_a_busy_server_is_asked_again(busy_server: tuple[str, list[str]]) -> Non
 def test_a_server_that_does_not_answer_is_one_line() -> None:
     client = Client("http://127.0.0.1:9", ssl.create_default_context())
     try:
-        with pytest.raises(ToolError, match="the API server does not answer: ConnectError"):
+        with pytest.raises(ToolError, match="the API server does not answer: Connection refused"):
             client.get("/x")
     finally:
         client.close()
