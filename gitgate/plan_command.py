@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import posixpath
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,8 @@ _ROOTS = frozenset({"chart.yaml", "kustomization", "kustomization.yaml", "kustom
 _LEFT_OUT = 10
 """Files that are left out of a plan and told one by one."""
 LIVE_BYTES = 256 * 1024 * 1024
+LIVE_NODES = 20_000_000
+LIVE_DOCUMENTS = 200_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,8 +236,10 @@ def _live(file: Path, context: SourceContext) -> tuple[Resource, ...]:
     Raises:
         UsageError: It cannot be read.
     """
+    from gitgate.sources.documents import DocumentReader  # noqa: PLC0415
     from gitgate.sources.plain import PlainSource  # noqa: PLC0415
     from gitgate.tree import MemoryTree  # noqa: PLC0415
+    from gitgate.yaml_document import DEFAULT_LIMITS  # noqa: PLC0415
 
     try:
         with file.open("rb") as stream:
@@ -245,6 +249,9 @@ def _live(file: Path, context: SourceContext) -> tuple[Resource, ...]:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
     if len(data) > LIVE_BYTES:
         raise UsageError(f"{file} is larger than {LIVE_BYTES} bytes")
+    # The user's own cluster wrote it: it may be larger than any file of a repository.
+    limits = replace(DEFAULT_LIMITS, bytes=LIVE_BYTES, nodes=LIVE_NODES, documents=LIVE_DOCUMENTS)
+    context = replace(context, documents=DocumentReader(limits))
     rendering = PlainSource().render(MemoryTree({"live.yaml": data}), context, {})
     if not rendering.resources:
         reason = rendering.problems[0].message if rendering.problems else "it holds no Kubernetes objects"

@@ -178,3 +178,16 @@ def test_of_many_that_cannot_be_read_only_some_are_told(left_out) -> None:
     told = left_out({f"f{number:02}.yaml": "a: [\n" for number in range(40)} | {"web.yaml": text(workload())})
     assert len(told) == 11
     assert told[-1] == "30 more (gitgate coverage lists them)"
+
+
+def test_a_dump_of_a_cluster_may_be_larger_than_any_file_of_a_repository(plan, tmp_path: Path) -> None:
+    others = [
+        changed(thing("v1", "ConfigMap", data={"a": "x" * 1_400_000}), "metadata.name", f"c{n}") for n in range(4)
+    ]
+    live = {"apiVersion": "v1", "kind": "List", "metadata": {}, "items": [workload(replicas=5), *others]}
+    file = tmp_path / "live.json"
+    file.write_text(json.dumps(live), "utf-8")
+    assert file.stat().st_size > 5_000_000
+    code, said = plan(text(workload(replicas=2)), text(workload(replicas=2)), "--from-live", str(file))
+    assert code == 0
+    assert "↺ spec.replicas: live 5, which the agent puts back to 2" in said
