@@ -8,10 +8,11 @@ demanded it, too; a rule that the change itself brings is asked of every object.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gitgate.checks.policy_rules import POLICY_RULES
+from gitgate.checks.policy_secrets import hide_secrets
 from gitgate.finding import Finding, stable_field
 from gitgate.location import FieldPath, Position
 from gitgate.policy.cel import Engine, Item, Outcome, Program
@@ -56,6 +57,7 @@ class _Kind:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
+    kind: _Kind
     request: Request
     place: Place
     rules: tuple[tuple[Rule, Program], ...]
@@ -130,7 +132,7 @@ class _Judge:
                         if chosen:
                             place = question.place
                             old = ([] if place.old is None else [place.old]) if optional else place.old
-                            questions.append(_Question(request, place, chosen))
+                            questions.append(replace(question, rules=chosen))
                             yield Item({"self": place.new, "oldSelf": old}, [program.number for _, program in chosen])
 
         for position, outcomes in enumerate(self.engine.evaluate(items())):
@@ -140,17 +142,33 @@ class _Judge:
                     yield question, outcome, rule
 
 
-def judge_custom_resources(
-    before: Sequence[Resource], after: Sequence[Resource], requests: Requests, settings: Settings, engine: Engine
+def judge_custom_resources(  # noqa: PLR0913 - both trees, and what judges them
+    before: Sequence[Resource],
+    after: Sequence[Resource],
+    requests: Requests,
+    settings: Settings,
+    engine: Engine,
+    *,
+    imported: Sequence[Resource] = (),
 ) -> Judged:
     """Ask the rules of both trees' definitions.
+
+    Args:
+        before: What the base has.
+        after: What the merge has.
+        requests: What the merge would ask for, and what stands for the base.
+        settings: Which Kubernetes versions count.
+        engine: Evaluates.
+        imported: Definitions that the repository keeps for itself; those of kinds that the base defines do not count.
 
     Raises:
         ToolError: The engine cannot be started.
     """
     judge = _Judge(engine, settings)
-    new_kinds, findings = judge.kinds(after)
-    old_kinds, baseline = judge.kinds(before)
+    defined = {names for resource in before if (names := _defined(resource)) is not None}
+    kept = [resource for resource in imported if _defined(resource) not in defined]
+    new_kinds, findings = judge.kinds((*after, *kept))
+    old_kinds, baseline = judge.kinds((*before, *kept))
     ratchets = all(_number(version) >= _RATCHETING for version in settings.kubernetes_versions)
     found: dict[str, Finding] = {finding.fingerprint: finding for finding in findings}
     refused: set[str] = set()
@@ -167,6 +185,14 @@ def judge_custom_resources(
             known.setdefault(finding.fingerprint, finding)
     count = sum(1 for request in requests.proposed if request.new is not None and _name(request) in new_kinds)
     return Judged(tuple(found.values()), tuple(known.values()), count)
+
+
+def _defined(resource: Resource) -> tuple[str, str] | None:
+    """Group and kind that a definition is about."""
+    if (resource.id.group, resource.id.kind) != CRD_KIND:
+        return None
+    versions = read_definition(resource.data).versions
+    return (versions[0].group, versions[0].kind) if versions else None
 
 
 def _name(request: Request) -> tuple[str, str, str]:
@@ -187,7 +213,7 @@ def _questions(kinds: Mapping[tuple[str, str, str], list[_Kind]], request: Reque
                 if rule.path in kind.programs and (place.compared or rule.optional or not rule.transition)
             )
             if rules:
-                yield _Question(request, place, rules)
+                yield _Question(kind, request, place, rules)
 
 
 def _finding(question: _Question, outcome: Outcome, rule: Rule) -> Finding:
@@ -200,7 +226,12 @@ def _finding(question: _Question, outcome: Outcome, rule: Rule) -> Finding:
         said = outcome.denials[0][1] if outcome.denials else None
         failed = f"the rule ended with an error: {outcome.errors[0].message}" if outcome.errors else None
         reason = _REASONS.get(rule.reason, "Invalid value")
-        detail = failed or said or rule.message or f"failed rule: {rule.text}"
+        quoted = failed or said
+        if quoted is not None:
+            structural = question.kind.version.structural
+            for data in (question.request.new, question.request.old):
+                quoted = hide_secrets(quoted, data, structural) if data is not None else quoted
+        detail = quoted or rule.message or f"failed rule: {rule.text}"
         words = f"the API server would refuse the {question.request.target.operation}: {reason}: {detail}"
     return Finding(
         rule=f"policy/{code}",

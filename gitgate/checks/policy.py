@@ -15,10 +15,11 @@ from gitgate.checks.base import Examination
 from gitgate.checks.policy_rules import POLICY_RULE_LIST
 from gitgate.finding import Rule
 from gitgate.proposal import Proposal
-from gitgate.settings import Settings
+from gitgate.settings import SCHEMA_DIRECTORY, Settings
 
 _CRD_GROUP = "apiextensions.k8s.io"
 _GROUP = "admissionregistration.k8s.io"
+_RULES = b"x-kubernetes-validations"
 _DIRECTORY = ".gitgate/policies/"
 
 
@@ -51,7 +52,9 @@ def _may_have_policies(proposal: Proposal, settings: Settings) -> bool:
 
 
 def defines_rules(proposal: Proposal) -> bool:
-    """Does a definition in one of the trees have CEL rules?"""
+    """Does a definition in one of the trees, or one that the base keeps for itself, have CEL rules?"""
+    if any(path.startswith(f"{SCHEMA_DIRECTORY}/") and _RULES in data for path, data in proposal.rulebook.items()):
+        return True
     return any(
         _mentions_rules(resource.data)
         for snapshot in (proposal.before, proposal.after)

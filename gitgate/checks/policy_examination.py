@@ -12,6 +12,7 @@ from gitgate.checks.custom_resources import CRD_KIND, judge_custom_resources
 from gitgate.checks.policy import defines_rules
 from gitgate.checks.policy_objects import ServedObjects
 from gitgate.checks.policy_rules import POLICY_RULES
+from gitgate.checks.policy_secrets import hide_secrets
 from gitgate.checks.policy_types import type_warnings
 from gitgate.finding import Finding, Severity, stable_field
 from gitgate.location import FieldPath, Location, Position
@@ -22,8 +23,10 @@ from gitgate.policy.files import BUNDLED, PolicyFiles, read_bundled, read_rulebo
 from gitgate.policy.requests import Kinds, plan_requests
 from gitgate.proposal import Proposal
 from gitgate.resource import Resource
+from gitgate.schema.imports import load_schema_directory
 from gitgate.schema.scope import is_cluster_scoped
-from gitgate.settings import Settings
+from gitgate.settings import SCHEMA_DIRECTORY, Settings
+from gitgate.tree import MemoryTree
 
 _SEVERITIES = {Action.DENY: Severity.ERROR, Action.WARN: Severity.WARNING, Action.AUDIT: Severity.NOTE}
 
@@ -106,10 +109,14 @@ def _edited_problems(files: PolicyFiles, proposal: Proposal) -> PolicyFiles:
 
 def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebook], engine: Engine) -> Examination:
     after, before = proposal.after.resources, proposal.before.resources
-    definitions = [item for item in (*before, *after) if (item.id.group, item.id.kind) == CRD_KIND]
+    imported = _imported(proposal)
+    definitions = [item for item in (*imported, *before, *after) if (item.id.group, item.id.kind) == CRD_KIND]
     requests = plan_requests(before, after, Kinds(is_cluster_scoped, definitions))
     user = User(settings.policy.user, settings.policy.groups)
-    served = ServedObjects.of_settings(settings, (*before, *after)), ServedObjects.of_settings(settings, before)
+    served = (
+        ServedObjects.of_settings(settings, (*imported, *before, *after)),
+        ServedObjects.of_settings(settings, (*imported, *before)),
+    )
     findings: list[Finding] = [*_changes(proposal, settings)]
     baseline: list[Finding] = []
     absent: set[str] = set()
@@ -137,7 +144,7 @@ def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebo
     new_types, old_types = _type_warnings(proposal, settings, engine)
     findings += new_types
     baseline += old_types
-    custom = judge_custom_resources(before, after, requests, settings, engine)
+    custom = judge_custom_resources(before, after, requests, settings, engine, imported=imported)
     findings += custom.findings
     baseline += custom.baseline
     return Examination(
@@ -149,6 +156,12 @@ def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebo
         ),
         notes=tuple(_notes(absent)),
     )
+
+
+def _imported(proposal: Proposal) -> tuple[Resource, ...]:
+    """Definitions below `.gitgate/schemas` of the base; a converted JSON Schema says nothing of rules or defaults."""
+    found = load_schema_directory(MemoryTree(proposal.rulebook), SCHEMA_DIRECTORY).definitions
+    return tuple(item for item in found if "plural" in item.data["spec"]["names"])
 
 
 def _type_warnings(
@@ -245,12 +258,15 @@ def _answered(answer: Answer, rulebook: _Rulebook) -> Finding:
     if rulebook.proposed:
         by += ", which this change brings,"
     made = "the pods it would make: " if request.field else ""
+    words = answer.message
+    for data in (request.new, request.old):
+        words = hide_secrets(words, data) if data is not None else words
     verb = {
-        Code.DENIED: f"{by} denies the {request.target.operation}: {made}{answer.message}",
-        Code.ERROR: f"{by} failed: {answer.message}",
-        Code.LIMIT: f"{by} could not be evaluated: {answer.message}",
-        Code.MISSING_PARAMETERS: f"{by} cannot be judged: {answer.message}",
-        Code.AUDIT: f"{by} notes: {answer.message}",
+        Code.DENIED: f"{by} denies the {request.target.operation}: {made}{words}",
+        Code.ERROR: f"{by} failed: {words}",
+        Code.LIMIT: f"{by} could not be evaluated: {words}",
+        Code.MISSING_PARAMETERS: f"{by} cannot be judged: {words}",
+        Code.AUDIT: f"{by} notes: {words}",
     }[answer.code]
     deleted = request.new is None
     return Finding(

@@ -41,7 +41,7 @@ class ServedObjects:
     """
 
     def __init__(self, version: str, definitions: Iterable[Resource] = ()) -> None:
-        definitions = tuple(item for item in definitions if (item.id.group, item.id.kind) == CRD_KIND)
+        definitions = tuple(item for item in definitions if (item.id.group, item.id.kind) == CRD_KIND and _prunes(item))
         self._kinds = Kinds(version, definitions)
         self._statuses = {
             (f"{version.group}/{version.version}", version.kind)
@@ -94,6 +94,12 @@ class ServedObjects:
         elif api_version.startswith(f"{_RBAC}/") and kind in ("ClusterRole", "Role"):
             made.setdefault("rules", None)  # the one list that Go writes although it is absent
         return made
+
+
+def _prunes(definition: Resource) -> bool:
+    """Does the API server drop unknown fields and fill in defaults? Not for what is older than structural schemas."""
+    spec = definition.data.get("spec")
+    return isinstance(spec, Mapping) and spec.get("preserveUnknownFields") is not True
 
 
 def _as_pod(pod: Mapping[str, Any]) -> dict[str, Any]:

@@ -228,3 +228,50 @@ def test_validate_asks_the_rules_without_old_values(tmp_path) -> None:
     (tmp_path / "all.yaml").write_text(f"{text}---\n{widget(spec='size: 9')}")
     ended = gitgate("validate", ".", "--output", "json", cwd=tmp_path)
     assert own(ended) == ["policy/crd-rule"]
+
+
+def test_rules_of_a_definition_that_only_stands_below_gitgate_schemas_are_asked(repository) -> None:
+    text = definition(SIZE, "{rule: self.size <= 5, message: too large}")
+    before = {".gitgate/schemas/widget.yaml": text, WIDGET: widget(spec="size: 3")}
+    ended = judge(repository, before, {WIDGET: widget(spec="size: 9")})
+    assert one(ended)["message"] == "the API server would refuse the UPDATE: Invalid value: too large"
+
+
+def test_a_change_does_not_bring_the_definition_that_takes_kept_rules_away(repository) -> None:
+    text = definition(SIZE, "{rule: self.size <= 5, message: too large}")
+    before = {".gitgate/schemas/widget.yaml": text, WIDGET: widget(spec="size: 3")}
+    ended = judge(repository, before, {WIDGET: widget(spec="size: 9"), CRD: definition(SIZE)})
+    assert own(ended) == ["policy/crd-rule"]
+
+
+def test_a_kept_definition_does_not_count_where_the_base_has_its_own(repository) -> None:
+    text = definition(SIZE, "{rule: self.size <= 5, message: too large}")
+    before = {".gitgate/schemas/widget.yaml": text, CRD: definition(SIZE), WIDGET: widget(spec="size: 3")}
+    assert own(judge(repository, before, {WIDGET: widget(spec="size: 9")})) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "shown"),
+    [
+        ("password: {type: string}", "password: hunter2-hunter2", False),
+        ("apiKey: {type: string}", "apiKey: hunter2-hunter2", False),
+        ("pin: {type: string, format: password}", "pin: hunter2-hunter2", False),
+        (
+            "credentials: {type: object, additionalProperties: {type: string}}",
+            "credentials: {a: hunter2-hunter2}",
+            False,
+        ),
+        ("plain: {type: string}", "plain: hunter2-hunter2", True),
+    ],
+)
+@pytest.mark.parametrize(
+    "rule", ["{rule: 'self.size < 5', messageExpression: \"'has ' + READ\"}", "rule: int(READ) < 5"]
+)
+def test_a_message_of_a_rule_does_not_quote_secrets(
+    repository, field: str, value: str, *, shown: bool, rule: str
+) -> None:
+    read = f"self.{field.partition(':')[0]}" + ("['a']" if "object" in field else "")
+    ended = edit(repository, f"{SIZE}{field}\n", rule.replace("READ", read), "size: 3", f"size: 9\n  {value}")
+    message = one(ended)["message"]
+    assert ("hunter2-hunter2" in message) is shown or (shown and "ended with an error" in message)
+    assert shown or "(sensitive)" in message or "ended with an error" in message
