@@ -68,9 +68,13 @@ class Applier:
         discovery: What it serves.
         kinds: Types, for the patches that kubectl and Flux work out themselves.
         controllers: Do controllers run, which see to finalizers and change what is stored?
+        dry_run: Does the client send dry runs, so that nothing can be deleted and created anew?
     """
 
-    def __init__(self, client: Client, discovery: Discovery, kinds: Kinds, *, controllers: bool = False) -> None:
+    def __init__(
+        self, client: Client, discovery: Discovery, kinds: Kinds, *, controllers: bool = False, dry_run: bool = False
+    ) -> None:
+        self._dry_run = dry_run
         self._controllers = controllers
         self._client = client
         self._discovery = discovery
@@ -105,6 +109,8 @@ class Applier:
         # kubectl auth reconcile, which Argo CD runs before a client-side apply of RBAC, recreates bindings.
         reconciles = how.method is ApplyMethod.CLIENT_SIDE and resource.id.kind in _BINDINGS
         if is_invalid(answer) and (how.force or reconciles) and self._exists(resource):
+            if self._dry_run:
+                return Applied(sent=sent, body={}, failures=failures, replaced=True)
             self.delete(resource)
             again = self._send(resource, how.method, sent)
             if again.accepted:

@@ -88,7 +88,11 @@ class LiveClient:
         Raises:
             ToolError: The server fails.
         """
-        return demand_answer(self._context, self._client.request("GET", path, query=query))
+        try:
+            answer = self._client.request("GET", path, query=query)
+        except ToolError as error:
+            raise ToolError(f"context {self._context!r}: {error}", remedy=error.remedy) from error
+        return demand_answer(self._context, answer)
 
     def listed(self, path: str) -> tuple[Object, ...] | None:
         """All objects of a collection; None where they may not be listed.

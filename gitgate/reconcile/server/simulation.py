@@ -130,7 +130,7 @@ class Simulation:
         work = []
         for number, item in asked.items():
             was = base.get(number)
-            same = item.action is Action.UNCHANGED and item.before is not None and _same(item)
+            same = item.action is Action.UNCHANGED and item.before is not None and is_same(item)
             if item.after is None or (same and not everything and was is not None and was.accepted):
                 continue
             how = self._how(item.after, 1)
@@ -235,7 +235,7 @@ class Simulation:
         if item.after is None:
             if item.action is Action.PRUNE and base is not None and not base.accepted:
                 return _unknown(item, base)
-            return item if not pruned else replace(item, action=Action.BLOCKED, failures=_told(item, pruned))
+            return item if not pruned else replace(item, action=Action.BLOCKED, failures=told(item, pruned))
         resource = item.after
         item = replace(item, method=self._how(resource, 1).method)
         return self._judge_applied(item, resource, base, head)
@@ -244,12 +244,12 @@ class Simulation:
         self, item: PlannedObject, resource: Resource, base: Applied | None, head: Applied | None
     ) -> PlannedObject:
         if base is not None and not base.accepted:
-            rejected = head is not None and not head.accepted and not _same(item)
+            rejected = head is not None and not head.accepted and not is_same(item)
             return _blocked(item, head) if rejected and head is not None else _unknown(item, base)
         if head is not None:
             if item.before is not None and base is None and head.accepted:
                 return _offline(item, "the API server serves its kind only after the merge")
-            answer = _compared(item, base, head)
+            answer = compared(item, base, head)
             return _with_mutations(item, answer, head) if self._mutating and head.accepted else answer
         if base is not None or self._applier.served(resource) is not None:
             return replace(item, action=Action.UNCHANGED, changes=(), failures=())
@@ -266,14 +266,18 @@ class Simulation:
             yield "The cluster has only what kind and the repository have. Its controllers run, and no Pods."
         else:
             yield "The API server has only what the repository has, and no controllers run on it."
+        yield from self._told_of_help(tuple(offline))
+
+    def _told_of_help(self, offline: tuple[PlannedObject, ...]) -> Iterable[str]:
         if self._made:
-            yield f"These namespaces are there, though the repository does not make them first: {_some(self._made)}."
+            yield f"These namespaces are there, though the repository does not make them first: {some(self._made)}."
         left = sorted({str(item.id) for item in offline if self._left_out(item)})
         if left:
-            yield f"These are not simulated, as nothing answers for them: {_some(left)}."
+            yield f"These are not simulated, as nothing answers for them: {some(left)}."
 
 
-def _compared(item: PlannedObject, base: Applied | None, head: Applied) -> PlannedObject:
+def compared(item: PlannedObject, base: Applied | None, head: Applied) -> PlannedObject:
+    """One object as the server stores it before and after the merge."""
     assert item.after is not None  # noqa: S101 - it was applied
     if not head.accepted:
         return _blocked(item, head)
@@ -282,7 +286,7 @@ def _compared(item: PlannedObject, base: Applied | None, head: Applied) -> Plann
     before = stored(head.previous or base.body, base.sent) if base is not None else {}
     changes = hide_values(redact(item.after.data), changed_fields(before, after))
     if head.replaced:
-        return replace(item, action=Action.REPLACE, changes=changes, failures=_told(item, head.failures))
+        return replace(item, action=Action.REPLACE, changes=changes, failures=told(item, head.failures))
     action = Action.CREATE if base is None else Action.UPDATE if changes else Action.UNCHANGED
     return replace(
         item, action=action, changes=changes, failures=(), reason="" if action is Action.CREATE else item.reason
@@ -300,16 +304,16 @@ def _with_mutations(offline: PlannedObject, item: PlannedObject, head: Applied) 
         fields = [one.path for one in item.changes if (one.path, one.new) not in expected]
     if not fields:
         return item
-    said = f"MutatingAdmissionPolicies set {_some([format_field_path(path) for path in fields])}"
+    said = f"MutatingAdmissionPolicies set {some([format_field_path(path) for path in fields])}"
     return replace(item, reason="; ".join(filter(None, (item.reason, said))))
 
 
 def _blocked(item: PlannedObject, head: Applied) -> PlannedObject:
-    return replace(item, action=Action.BLOCKED, changes=(), failures=_told(item, head.failures), reason="")
+    return replace(item, action=Action.BLOCKED, changes=(), failures=told(item, head.failures), reason="")
 
 
 def _unknown(item: PlannedObject, base: Applied) -> PlannedObject:
-    said = "; ".join(str(one) for one in _told(item, base.failures))
+    said = "; ".join(str(one) for one in told(item, base.failures))
     reason = f"the API server refuses it as the base has it, so what the cluster has is not known: {said}"
     return replace(item, action=Action.UNKNOWN, changes=(), failures=(), reason=reason)
 
@@ -343,12 +347,14 @@ def _inside(data: Any, path: FieldPath) -> Any:
     return data
 
 
-def _told(item: PlannedObject, failures: tuple[Failure, ...]) -> tuple[Failure, ...]:
+def told(item: PlannedObject, failures: tuple[Failure, ...]) -> tuple[Failure, ...]:
+    """Failures that show no value of a Secret."""
     resource = item.after or item.before
     return hide_values_in_messages(redact(resource.data), failures) if resource is not None else failures
 
 
-def _same(item: PlannedObject) -> bool:
+def is_same(item: PlannedObject) -> bool:
+    """Does the merge leave the text of an object alone?"""
     return item.before is not None and item.after is not None and item.before.data == item.after.data
 
 
@@ -377,7 +383,7 @@ def _left_out(item: PlannedObject) -> str:
 
 def _concerns_others(item: PlannedObject) -> bool:
     """May a change of it have the server refuse or alter what stays as it is?"""
-    if item.before is not None and item.after is not None and _same(item):
+    if item.before is not None and item.after is not None and is_same(item):
         return False
     kinds = (*_POLICIES, "CustomResourceDefinition", "LimitRange", "Namespace", "ResourceQuota")
     return item.id.kind in kinds
@@ -395,6 +401,7 @@ def _parameter_kinds(resources: Iterable[Resource]) -> Iterable[tuple[str, str]]
 _NAMED = 10
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """A few of many names."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
