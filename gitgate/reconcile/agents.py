@@ -26,6 +26,10 @@ _FLUX_PRUNE = f"{FLUX_GROUP}/prune"
 _FLUX_FORCE = f"{FLUX_GROUP}/force"
 _FLUX_SSA = f"{FLUX_GROUP}/ssa"
 _FLUX_RECONCILE = f"{FLUX_GROUP}/reconcile"
+_HELM_POLICY = "helm.sh/resource-policy"
+_KEEPING = ((_FLUX_PRUNE, "disabled"), (_FLUX_RECONCILE, "disabled"), (_FLUX_SSA, "ignore"), (_HELM_POLICY, "keep"))
+"""Annotations, and the values with which nothing is pruned. Sources: fluxcd/kustomize-controller, `prune`; Helm's
+pkg/kube/resource_policy.go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,8 @@ class Owner:
         force: Does it delete and create anew what cannot be updated?
         prunes: Does it delete what git no longer has?
         ignores: Fields that it does not compare.
-        flux: Is it Flux's, and not Argo CD's?
+        flux: Is it a Flux Kustomization?
+        helm: Is it a HelmRelease?
         cascades: Is what it applied deleted together with it?
         depends_on: Names of the owners that it waits for.
         waits: Does it count as ready only when what it applied is?
@@ -56,6 +61,7 @@ class Owner:
     prunes: bool
     ignores: IgnoreRules = NOTHING_IGNORED
     flux: bool = False
+    helm: bool = False
     cascades: bool = False
     depends_on: tuple[str, ...] = ()
     waits: bool = False
@@ -73,7 +79,7 @@ def find_owners(resources: Iterable[Resource]) -> tuple[Owner, ...]:
             owners.append(_flux(resource))
         elif resource.id.group == "helm.toolkit.fluxcd.io" and resource.id.kind == "HelmRelease":
             # It owns what its chart renders to, and nothing by its place. Helm 4 applies on the server's side.
-            owners.append(Owner(str(resource.id), "\0", ApplyMethod.SERVER_SIDE, force=False, prunes=True))
+            owners.append(Owner(str(resource.id), "\0", ApplyMethod.SERVER_SIDE, force=False, prunes=True, helm=True))
         elif resource.id.group == ARGO_GROUP and resource.id.kind == "Application":
             owners += _argo(resource)
     return tuple(sorted(owners, key=lambda owner: (-len(owner.path), owner.name)))
@@ -211,7 +217,7 @@ def handling(resource: Resource, owner: Owner | None, default: ApplyMethod) -> H
     Sources: argo-cd/gitops-engine/pkg/sync/sync_context.go; fluxcd/kustomize-controller, `reconcile` and `prune`.
     """
     metadata = _mapping(resource.data.get("metadata"))
-    annotations = _mapping(metadata.get("annotations"))
+    annotations = _read_by(owner, _mapping(metadata.get("annotations")))
     options = {part.strip() for part in str(annotations.get(SYNC_OPTIONS, "")).split(",")}
     method = _argo_method(options) or (owner.method if owner is not None else default)
     force = "Force=true" in options or (owner is not None and owner.force)
@@ -223,6 +229,16 @@ def handling(resource: Resource, owner: Owner | None, default: ApplyMethod) -> H
         hook = "it has no name until it is created, so whoever applies it makes another one each time"
     keep = hook or _keep(annotations, options, owner)
     return Handling(method, force, keep=keep, frozen=hook or _frozen(annotations))
+
+
+def _read_by(owner: Owner | None, annotations: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The annotations that an owner reads: those for another agent mean nothing to it."""
+    if owner is None:
+        return annotations
+    others = [f"{FLUX_GROUP}/"] if not owner.flux else []
+    others += ["argocd.argoproj.io/"] if owner.flux or owner.helm else []
+    others += [_HELM_POLICY] if not owner.helm else []
+    return {key: value for key, value in annotations.items() if not str(key).startswith(tuple(others))}
 
 
 def _hook(annotations: Mapping[str, Any]) -> str:
@@ -238,9 +254,9 @@ def _hook(annotations: Mapping[str, Any]) -> str:
 def _keep(annotations: Mapping[str, Any], options: set[str], owner: Owner | None) -> str:
     if "Prune=false" in options:
         return f"{SYNC_OPTIONS} says Prune=false"
-    for key in (_FLUX_PRUNE, _FLUX_RECONCILE):
-        if str(annotations.get(key, "")).lower() == "disabled":
-            return f"{key} is disabled"
+    for key, value in _KEEPING:
+        if str(annotations.get(key, "")).lower() == value:
+            return f"{key} is {annotations[key]}"
     if owner is not None and not owner.prunes:
         return f"{owner.name} does not prune"
     return ""

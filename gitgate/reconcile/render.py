@@ -96,7 +96,7 @@ def _beneath(entry: Entry, *, verbose: bool) -> Iterator[str]:
     item = entry.item
     for failure in item.failures:
         yield f"      {printable(failure_line(failure))}"
-    if item.action in (Action.UPDATE, Action.REPLACE, Action.UNKNOWN):
+    if item.action is not Action.CREATE and item.before is not None:
         limit = len(item.changes) if verbose else _FIELD_LIMIT
         yield from (f"      {printable(change_line(change))}" for change in item.changes[:limit])
         if len(item.changes) > limit:

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from gitgate import bundled
 from gitgate.proposal import Snapshot
+from gitgate.reconcile.agents import find_owners, handling
 from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.follow import follow
 from gitgate.reconcile.plan import Action, Plan, make_plan
@@ -118,6 +119,30 @@ ACTIONS = [
 @pytest.mark.parametrize(("what", "before", "after", "wanted"), ACTIONS, ids=[row[0] for row in ACTIONS])
 def test_what_becomes_of_an_object(what: str, before: list, after: list, wanted: Action) -> None:
     assert action(before, after) is wanted
+
+
+NOT_FLUX = application(".", automated={"prune": True})
+RELEASE = thing("helm.toolkit.fluxcd.io/v2", "HelmRelease", spec={})
+FLUX_NAME, ARGO_OPTIONS = "kustomize.toolkit.fluxcd.io", "argocd.argoproj.io/sync-options"
+READ_BY = [
+    ("Flux does not read Argo CD's", flux("all", "."), {ARGO_OPTIONS: "Prune=false"}, Action.PRUNE),
+    ("Argo CD does not read Flux's", NOT_FLUX, {f"{FLUX_NAME}/prune": "disabled"}, Action.PRUNE),
+    ("Flux keeps what it ignores", flux("all", "."), {f"{FLUX_NAME}/ssa": "Ignore"}, Action.ORPHAN),
+    ("Flux prunes what it makes once", flux("all", "."), {f"{FLUX_NAME}/ssa": "IfNotPresent"}, Action.PRUNE),
+    ("Argo CD prunes what Helm would keep", NOT_FLUX, {"helm.sh/resource-policy": "keep"}, Action.PRUNE),
+    ("Helm keeps it", RELEASE, {"helm.sh/resource-policy": "keep"}, Action.ORPHAN),
+    ("Helm does not read Flux's", RELEASE, {f"{FLUX_NAME}/prune": "disabled"}, Action.PRUNE),
+]
+
+
+@pytest.mark.parametrize(("what", "owner", "annotations", "wanted"), READ_BY, ids=[row[0] for row in READ_BY])
+def test_annotations_count_for_the_agent_that_reads_them(
+    what: str, owner: dict[str, Any], annotations: dict[str, str], wanted: Action
+) -> None:
+    (found,) = find_owners(snapshot(owner).resources)
+    (kept,) = snapshot(changed(workload(), ANNOTATED, annotations)).resources
+    keep = handling(kept, found, ApplyMethod.SERVER_SIDE).keep
+    assert (Action.ORPHAN if keep else Action.PRUNE) is wanted
 
 
 def test_argo_cd_applies_client_side_unless_told_otherwise() -> None:
