@@ -39,10 +39,14 @@ class Precision(StrEnum):
 
     EXACT = "exact"
     """The very line of the field."""
+    LIKELY = "likely"
+    """A line that gives the field its value as far as the texts say: a renderer ran in between, and none other fits."""
     OBJECT = "object"
     """The object's first line: the field itself is absent, or was changed while rendering."""
     FILE = "file"
     """The file; nothing closer is known."""
+    ROOT = "root"
+    """What asks for the rendering, such as a release: nothing says which of its files sets the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,11 @@ class Location:
         position: None where only the file is known.
         precision: How closely the position points.
         excerpt: The text of that line, never of a Secret's values; None when it was not asked for.
+        set_by: What stands there, if it is not the object itself: `patch`, `values key image.tag`. Untrusted text.
     """
 
     path: str
     position: Position | None = None
     precision: Precision = Precision.EXACT
     excerpt: str | None = None
+    set_by: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gitgate.location import FieldPath
@@ -47,6 +47,23 @@ class ResourceId:
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """What a renderer read to make an object, for whoever looks for the line that sets a field.
+
+    Attributes:
+        files: What kustomize read, kustomization files included; empty for a chart.
+        values: Files of the tree with values of a chart, later ones win, each with the key that it is put below.
+        prefix: The key below which the values of the chart inside another one lie that has the template.
+        chart: Was it rendered from a chart?
+    """
+
+    files: tuple[str, ...] = ()
+    values: tuple[tuple[FieldPath, str], ...] = ()
+    prefix: FieldPath = ()
+    chart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """The place an object was read from.
 
@@ -60,6 +77,7 @@ class Origin:
             have been changed on its way; None when the agent applies the file's text itself.
         owner: The agent's object that applies it, `Kustomization flux-system/apps`; empty where none is known.
         cluster: Name of the cluster that it goes to; empty where none is known.
+        trace: What its renderer read; no part of what an origin is.
     """
 
     path: str
@@ -69,6 +87,7 @@ class Origin:
     rendered_by: str | None = None
     owner: str = ""
     cluster: str = ""
+    trace: Trace | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

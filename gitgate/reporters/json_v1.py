@@ -145,4 +145,5 @@ def _location(location: Location) -> dict[str, Any]:
         "line": position.line if position is not None else None,
         "column": position.column if position is not None else None,
         "precision": location.precision.value,
+        **({"setBy": location.set_by} if location.set_by else {}),
     }

@@ -19,7 +19,7 @@ from gitgate.reporters.clusters import cluster_of, owner_of
 from gitgate.reporters.encode import json_document, percent_encoded, printable, sarif_message
 from gitgate.reporters.order import in_report_order, path_of
 from gitgate.reporters.rule_page import help_text, render_rule
-from gitgate.reporters.summary import outcome, remedy_of, rule_page, tally, unfinished, why_undetermined
+from gitgate.reporters.summary import outcome, precision_of, remedy_of, rule_page, tally, unfinished, why_undetermined
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 FINGERPRINT = "gitgate/v1"
@@ -135,6 +135,8 @@ def _result(finding: Finding, report: Report, indices: Mapping[str, int]) -> dic
         "kubernetesVersions": list(finding.versions),
         "cluster": printable(cluster_of(finding)),
         "owner": printable(owner_of(finding)),
+        "precision": precision_of(finding),
+        "setBy": printable(finding.location.set_by) if finding.location is not None else "",
     }
     known = {name: value for name, value in properties.items() if value}
     if known:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gitgate.change import Change
 from gitgate.finding import Finding, Severity, State
-from gitgate.location import format_field_path
+from gitgate.location import Precision, format_field_path
 from gitgate.report import CheckResult, CheckStatus, Report, Verdict
 from gitgate.reporters.clusters import named
 from gitgate.reporters.order import path_of
@@ -192,14 +192,36 @@ def unjudged_sentence(numbers: Tally) -> str:
 
 
 def subject_of(finding: Finding, clusters: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """The object, the field in it, and clusters; the field is left out where the message names it anyway."""
+    """The object, the field in it, what sets it, clusters; the field is left out where the message names it anyway."""
     parts = [str(finding.resource)] if finding.resource is not None else []
     field = format_field_path(finding.field)
     if field and field not in finding.message:
         parts.append(field)
+    setter = _setter_of(finding)
+    if setter:
+        parts.append(setter)
     if clusters:
         parts.append(named(clusters))
     return tuple(parts)
+
+
+def _setter_of(finding: Finding) -> str:
+    """What stands at the place, if it is not the object itself, and how certain that is."""
+    location = finding.location
+    if location is None:
+        return ""
+    if location.precision is Precision.ROOT:
+        return f"(rendered by {location.set_by or 'this file'}; what sets the field is not known)"
+    if not location.set_by:
+        return ""
+    doubt = {Precision.LIKELY: "likely set by", Precision.OBJECT: "rendered by", Precision.FILE: "rendered by"}
+    return f"({doubt.get(location.precision, 'set by')} {location.set_by})"
+
+
+def precision_of(finding: Finding) -> str:
+    """How closely the place points at what sets the field; empty where it is the very line, or nothing was rendered."""
+    location = finding.location
+    return location.precision.value if location is not None and location.precision is not Precision.EXACT else ""
 
 
 def place_of(finding: Finding) -> str:

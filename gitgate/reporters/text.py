@@ -165,7 +165,7 @@ def _excerpt(finding: Finding, width: int) -> Iterator[Line]:
     shown_before = gap + log_safe(before)
     shown = log_safe(gap + before + after).rstrip() + ("…" if start + room < len(text) else "")
     yield (Span(margin, "blue"), Span(shown))
-    if location.precision is Precision.EXACT and column <= len(text):
+    if location.precision in {Precision.EXACT, Precision.LIKELY} and column <= len(text):
         bar = " " * (cells(margin) - 2) + "| "
         yield (Span(bar, "blue"), Span(" " * cells(shown_before)), Span("^", _SEVERITY_STYLES[finding.severity]))
 

@@ -14,13 +14,19 @@ from types import MappingProxyType
 from typing import Any
 
 from gitgate.errors import ToolError
-from gitgate.location import Location, Position, Precision
+from gitgate.location import FieldPath, Location, Position, Precision
 from gitgate.process import end_running
 from gitgate.proposal import Coverage, Problem
 from gitgate.sources.documents import DocumentReader
 from gitgate.sources.helm_build import OUTPUT_LIMIT, HelmInput, HelmProgram, Templated, find_helm, template
 from gitgate.sources.helm_chart import CHART_FILE, VALUES_FILE, ChartLoader, LoadedChart
-from gitgate.sources.helm_output import Output, differing_templates, mask_differences, read_output
+from gitgate.sources.helm_output import (
+    Output,
+    differing_templates,
+    key_of_inner_chart,
+    mask_differences,
+    read_output,
+)
 from gitgate.sources.helm_request import HelmOutcome, HelmRendering, HelmRequest
 from gitgate.sources.helm_scan import CLOCK, LOOKUPS, RANDOM, Call, reachable_calls
 from gitgate.sources.helm_values import CollectedValues, ValuesError, collect_values, parameters_of, request_options
@@ -42,6 +48,7 @@ class _Prepared:
     wanted: HelmInput
     calls: tuple[Call, ...]
     files: tuple[str, ...]
+    values: tuple[tuple[FieldPath, str], ...]
     digest: str
 
 
@@ -91,8 +98,20 @@ def _ready(request: HelmRequest, chart: LoadedChart, arguments: _Arguments) -> _
         wanted=wanted,
         calls=calls,
         files=(*chart.read_files(crds=False), *arguments.values.paths),
+        values=tuple(_values_files(chart, arguments.values)),
         digest=_digest(request, chart, (*contents, "\n".join(options).encode())),
     )
+
+
+def _values_files(chart: LoadedChart, collected: CollectedValues) -> Iterator[tuple[FieldPath, str]]:
+    """The files of the tree with values, those of charts inside first, as they win over nothing."""
+    packed = chart.part is not None and chart.part.packed
+    found = [] if packed else [(key_of_inner_chart(path), place) for path, place in chart.places.items()
+                               if path in chart.values and place.endswith(VALUES_FILE)]  # fmt: skip
+    for key, place in sorted(found, key=lambda one: (-len(one[0]), one)):
+        if key or collected.defaults is None:
+            yield key, place
+    yield from (((), path) for path in collected.paths)
 
 
 @dataclass(slots=True)
@@ -220,7 +239,7 @@ class HelmBuilder:
         if not answer.outputs:
             return _failed(one, answer.complaint)
         limits = self._output_limits()
-        outputs = [read_output(printed, one.chart, limits) for printed in answer.outputs]
+        outputs = [read_output(printed, one.chart, limits, one.values) for printed in answer.outputs]
         unreadable = next((output.unreadable for output in outputs if output.unreadable), None)
         if unreadable is not None:
             return _failed(one, f"what helm printed cannot be read: {unreadable}")

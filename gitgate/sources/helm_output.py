@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gitgate.location import Location, Position, Precision
+from gitgate.location import FieldPath, Location, Position, Precision
 from gitgate.proposal import Problem
-from gitgate.resource import Origin, Resource
+from gitgate.resource import Origin, Resource, Trace
 from gitgate.sources.helm_chart import LoadedChart
 from gitgate.sources.objects import duplicate_problems, read_objects
 from gitgate.yaml_document import YamlDocument, YamlLimits, read_yaml
@@ -38,14 +38,16 @@ class Output:
     unreadable: str | None = None
 
 
-def read_output(printed: bytes, chart: LoadedChart, limits: YamlLimits) -> Output:
-    """The objects of one rendering."""
+def read_output(
+    printed: bytes, chart: LoadedChart, limits: YamlLimits, values: tuple[tuple[FieldPath, str], ...] = ()
+) -> Output:
+    """The objects of one rendering; `values` are the files with its values, as `Trace` has them."""
     file = read_yaml(printed, limits)
     fatal = next((problem for problem in file.problems if problem.fatal), None)
     if fatal is not None or file.opaque:
         return Output(unreadable=fatal.message if fatal is not None else str(file.opaque))
     find = template_finder(printed)
-    lines = _TemplateLines(chart)
+    lines = _TemplateLines(chart, values)
     resources: list[Resource] = []
     problems: list[Problem] = []
     for problem in file.problems:
@@ -141,15 +143,21 @@ def _by_template(printed: bytes) -> Mapping[str, bytes]:
 class _TemplateLines:
     """Finds the line of a template that an object begins on."""
 
-    def __init__(self, chart: LoadedChart) -> None:
+    def __init__(self, chart: LoadedChart, values: tuple[tuple[FieldPath, str], ...]) -> None:
         self._chart = chart
+        self._values = values
+        self._traces: dict[str, Trace] = {}
         self._kinds: dict[str, tuple[tuple[int, str, str], ...]] = {}
 
     def origin(self, printed_name: str, document: YamlDocument) -> Origin:
         """The origin of one object of the output."""
         path = self._chart.source(printed_name)
         line = self._line(path, document.value)
-        return Origin(path, document=0, line=line, rendered_by=self._chart.directory or ".")
+        if printed_name not in self._traces:
+            prefix = key_of_inner_chart(printed_name.partition("/")[2])
+            self._traces[printed_name] = Trace(values=self._values, prefix=prefix, chart=True)
+        trace = self._traces[printed_name]
+        return Origin(path, document=0, line=line, rendered_by=self._chart.directory or ".", trace=trace)
 
     def _line(self, path: str, value: Any) -> int:
         """The template's one object of the kind, or the one whose name is spelled the most like the rendered one."""
@@ -163,6 +171,15 @@ class _TemplateLines:
         if len(same) > 1 and isinstance(name, str):
             same.sort(key=lambda entry: -_likeness(entry[2], name))
         return same[0][0] if same else 1
+
+
+def key_of_inner_chart(path: str) -> FieldPath:
+    """The key of the values that a file of a chart inside gets: `("db",)` for `charts/db/templates/x.yaml`."""
+    key: list[str] = []
+    while path.startswith("charts/"):
+        name, _, path = path.removeprefix("charts/").partition("/")
+        key.append(name)
+    return tuple(key)
 
 
 def _kinds(text: str) -> Iterator[tuple[int, str, str]]:

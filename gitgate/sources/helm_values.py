@@ -44,7 +44,7 @@ class CollectedValues:
     Attributes:
         files: Path and content, in order.
         defaults: What stands in for the chart's own values; None keeps those.
-        paths: All files of the tree that were read, links as what they lead to.
+        paths: All files of the tree that were read, links as what they lead to; later ones win.
     """
 
     files: tuple[tuple[str, bytes], ...]
@@ -123,7 +123,7 @@ def collect_values(request: HelmRequest, tree: Tree, documents: DocumentReader) 
     except (ValueError, TypeError, RecursionError) as error:
         raise ValuesError("helm-values-file", "the values files hold what JSON cannot") from error
     resolver = documents.files(tree)
-    paths = tuple(resolver.resolve(path).path for path, _ in (*files, *defaults))
+    paths = tuple(resolver.resolve(path).path for path, _ in (*defaults, *files))
     return CollectedValues(files=files, defaults=text, paths=paths)
 
 

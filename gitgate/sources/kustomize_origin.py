@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gitgate.location import FieldPath, Position
-from gitgate.resource import Origin
+from gitgate.resource import Origin, Trace
 from gitgate.sources.documents import DocumentReader
 from gitgate.sources.kustomize_graph import Closure, Node
 from gitgate.sources.objects import file_locator, read_objects
@@ -40,6 +40,7 @@ class OriginFinder:
         self._files = frozenset(closure.files)
         self._root_file = nodes[closure.root].path
         self._objects: dict[str, tuple[_Written, ...]] = {}
+        self._trace = Trace(closure.files)
 
     def find(self, value: Any) -> Origin:
         """The origin of one rendered object, as close as its annotation allows."""
@@ -103,7 +104,7 @@ class OriginFinder:
         return self._origin(path, node.document.index, best[1], position.line)
 
     def _origin(self, path: str, document: int = 0, pointer: FieldPath = (), line: int = 1) -> Origin:
-        return Origin(path, document, pointer, line, rendered_by=self._closure.root or ".")
+        return Origin(path, document, pointer, line, rendered_by=self._closure.root or ".", trace=self._trace)
 
 
 def without_origin(value: Any) -> Any:
