@@ -1,6 +1,7 @@
 """Shipped policies over 20,000 objects, against parse and schema check of the same run: `-m benchmarks.policies`.
 
-Seconds of CPU of gitgate and of its CEL worker together: compiling, encoding, the way there and back, evaluation.
+Seconds of CPU of gitgate and of its CEL worker together: compiling, completing objects, encoding, the way there
+and back, evaluation.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from benchmarks.corpus import build
 from benchmarks.measure import best_of
+from gitgate.checks.policy_objects import ServedObjects
 from gitgate.policy.cel import Engine, Item, Source
 from gitgate.policy.definition import Policy, read_bindings, read_policies
 from gitgate.policy.evaluation import Bound, Request, Surroundings, evaluate
@@ -71,7 +73,8 @@ def _judge(engine: Engine, requests: Sequence[Request]) -> int:
     programs = {policy.name: (policy, engine.compile(policy.source)) for policy in policies}
     bounds = [Bound(programs[binding.policy][0], binding, programs[binding.policy][1]) for binding in
               read_bindings(shipped)]  # fmt: skip
-    answers = sum(1 for _ in evaluate(engine, bounds, requests, Surroundings({}, ())))
+    surroundings = Surroundings({}, (), served=ServedObjects(VERSION))
+    answers = sum(1 for _ in evaluate(engine, bounds, requests, surroundings))
     if engine.restarts:
         raise RuntimeError("the worker died, so what was measured was not the work")
     return answers
