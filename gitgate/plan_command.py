@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitgate.errors import GitgateError, RepositoryError, UsageError
+from gitgate.errors import GitgateError, RepositoryError, ToolError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -37,6 +37,31 @@ _LEFT_OUT = 10
 LIVE_BYTES = 256 * 1024 * 1024
 LIVE_NODES = 20_000_000
 LIVE_DOCUMENTS = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the command line says of the cluster.
+
+    Attributes:
+        cluster: Who works the plan out; None for what the settings say.
+        version: The Kubernetes version; None for what the settings or the cluster say.
+        live: A dump to start from.
+        kubeconfig: The file that has the context.
+        part: Which of the repository's clusters the context is.
+        dry_run: Is the cluster asked with dry runs?
+        rollback: Is the way back planned?
+        repository: Where the repository is; None for here.
+    """
+
+    cluster: str | None = None
+    version: str | None = None
+    live: Path | None = None
+    kubeconfig: Path | None = None
+    part: str | None = None
+    dry_run: bool = False
+    rollback: bool = False
+    repository: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +112,21 @@ class Planned:
 @click.option(
     "--cluster", metavar="offline|control-plane|kind|CONTEXT",
     help="Who works it out: gitgate itself, or an API server to which base and head are applied: one that is started "
-    "for it on this machine.  [default: as the settings of BASE say, or offline]",
+    "for it on this machine. With a context of the kubeconfig they are applied to a copy of what its cluster has, "
+    "which is only read; context:NAME for a context of another word's name.  [default: as the settings of BASE say, or "
+    "offline]",
+)  # fmt: skip
+@click.option(
+    "--kubeconfig", type=click.Path(path_type=Path), metavar="FILE",
+    help="Where the context is.  [default: as KUBECONFIG says, or ~/.kube/config]",
+)  # fmt: skip
+@click.option(
+    "--as-cluster", "part", metavar="NAME",
+    help="Which of the repository's clusters the context is.  [default: the one of its name, or the only one]",
+)  # fmt: skip
+@click.option(
+    "--server-dry-run", "dry_run", is_flag=True,
+    help="Ask the cluster of the context itself, with dry runs: it needs the rights to write, and nothing is stored.",
 )  # fmt: skip
 @click.option("--rollback", is_flag=True, help="Plan the way back: what reverting the merge would do.")
 @click.option(
@@ -104,6 +143,9 @@ def plan_command(  # noqa: PLR0913 - one parameter for each option
     method: str | None,
     live: Path | None,
     cluster: str | None,
+    kubeconfig: Path | None,
+    part: str | None,
+    dry_run: bool,
     rollback: bool,
     output: str,
     color: str,
@@ -122,18 +164,18 @@ def plan_command(  # noqa: PLR0913 - one parameter for each option
         raise GitgateError("standard output is closed, so the plan has nowhere to go")
     with progress_line() as progress, Repository.open(git_dir) as repository:
         progress("working out the merge")
-        planned = _plan(
-            repository, base, head, version=version, method=method, live=live, cluster=cluster, rollback=rollback,
-            tell=progress,
+        wanted = Wanted(
+            cluster=cluster, version=version, live=live, kubeconfig=kubeconfig, part=part, dry_run=dry_run,
+            rollback=rollback, repository=git_dir,
         )  # fmt: skip
+        planned = _plan(repository, base, head, wanted, method=method, tell=progress)
     write_text(render(planned, output, color=wants_color(color), verbose=verbose))
     return planned.exit_code
 
 
 def _plan(  # noqa: PLR0913 - the options of the command
-    repository: Repository, base: str, head: str, *, version: str | None, method: str | None, live: Path | None,
-    cluster: str | None, rollback: bool, tell: Callable[[str], None],
-) -> Planned:  # fmt: skip
+    repository: Repository, base: str, head: str, wanted: Wanted, *, method: str | None, tell: Callable[[str], None]
+) -> Planned:
     from gitgate.checks.registry import all_rules  # noqa: PLC0415
     from gitgate.git import MergeConflict  # noqa: PLC0415
     from gitgate.reconcile.apply import ApplyMethod  # noqa: PLC0415
@@ -153,15 +195,15 @@ def _plan(  # noqa: PLR0913 - the options of the command
         raise RepositoryError(f"{head} cannot be merged into {base}: both changed {files}")
     tree = repository.tree(base_commit)
     settings = load_settings(tree, all_rules())
-    backend = _backend(cluster, version, settings, live, load_schema_directory(tree, SCHEMA_DIRECTORY).definitions)
+    backend = _backend(wanted, settings, load_schema_directory(tree, SCHEMA_DIRECTORY).definitions)
     context = SourceContext.from_settings(settings)
     before = render_tree(tree, context)
     after = with_held(before, render_tree(merged, context))
-    state = _live(live, context) if live is not None else None
+    state = _live(wanted.live, context) if wanted.live is not None else None
     how = ApplyMethod(method or settings.apply_method.value)
     plan = ignore_fields(backend.simulate(before, after, how, tell, state), settings.ignored_fields)
     back = None
-    if rollback:
+    if wanted.rollback:
         follows = follow(plan, before, after)
         after = reached(plan, after)
         revert = ignore_fields(backend.simulate(after, before, how, tell), settings.ignored_fields)
@@ -176,26 +218,54 @@ def _plan(  # noqa: PLR0913 - the options of the command
     )
 
 
-def _backend(
-    cluster: str | None, version: str | None, settings: Settings, live: Path | None, definitions: Iterable[Resource]
-) -> Backend:
+def _backend(wanted: Wanted, settings: Settings, definitions: Iterable[Resource]) -> Backend:
     """Who works the plan out.
 
     Raises:
         UsageError: What is asked for contradicts itself or is not available.
         ToolError: What is asked for is not there.
     """
-    from gitgate.reconcile.server.backend import OFFLINE, choose_backend  # noqa: PLC0415
+    from gitgate.reconcile.server.backend import OFFLINE, choose_backend, context_of  # noqa: PLC0415
 
-    wanted = version if version is not None else max(settings.kubernetes_versions, key=_order, default=None)
-    name = cluster if cluster is not None else settings.cluster
-    if live is not None and name != OFFLINE:
-        if cluster is not None:
+    minor = (
+        wanted.version if wanted.version is not None else max(settings.kubernetes_versions, key=_order, default=None)
+    )
+    name = wanted.cluster if wanted.cluster is not None else settings.cluster
+    if wanted.live is not None and name != OFFLINE:
+        if wanted.cluster is not None:
             raise UsageError("--from-live and --cluster cannot both be given: a dump is planned from offline")
         name = OFFLINE
+    context = context_of(name)
+    if context is not None:
+        return _existing(context, wanted, settings)
+    for option, given in (
+        ("--kubeconfig", wanted.kubeconfig), ("--as-cluster", wanted.part), ("--server-dry-run", wanted.dry_run),
+    ):  # fmt: skip
+        if given:
+            raise UsageError(f"{option} is for plans from an existing cluster: name its context with --cluster")
     policy = settings.policy
-    chosen = _version(wanted) if wanted is not None else None
+    chosen = _version(minor) if minor is not None else None
     return choose_backend(name, chosen, _version(None), policy.user, policy.groups, definitions=definitions)
+
+
+def _existing(context: str, wanted: Wanted, settings: Settings) -> Backend:
+    """A cluster that is there. Whoever runs gitgate says that it is asked: settings alone do not."""
+    from gitgate.reconcile.server.existing import ExistingBackend, Target  # noqa: PLC0415
+    from gitgate.reconcile.server.kubeconfig_files import find_access, repository_places  # noqa: PLC0415
+
+    if wanted.rollback:
+        raise UsageError("--rollback begins after the merge, and an existing cluster has what is there before it")
+    if wanted.cluster is None and wanted.kubeconfig is None:
+        raise ToolError(
+            f"the settings of the base name the context {context!r}, and a repository alone does not choose a cluster",
+            remedy="If you mean it, give --kubeconfig FILE or --cluster; otherwise --cluster offline.",
+        )
+    if wanted.cluster is None and wanted.dry_run:
+        raise UsageError("--server-dry-run asks for rights to write: name the context yourself, with --cluster")
+    access = find_access(context, file=wanted.kubeconfig, repository=repository_places(wanted.repository))
+    minor = _version(wanted.version) if wanted.version is not None else None
+    target = Target(access=access, minor=minor, cluster=wanted.part or "", dry_run=wanted.dry_run)
+    return ExistingBackend(target, settings.policy.user, settings.policy.groups)
 
 
 def _order(version: str) -> tuple[int, ...]:

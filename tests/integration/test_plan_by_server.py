@@ -333,7 +333,6 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
     ("options", "code", "expected"),
     [
         (("--cluster", "kind"), 3, "plans by kind are not available"),
-        (("--cluster", "production"), 2, "there is no backend 'production'"),
         (("--cluster", "control-plane", "--from-live", "live.yaml"), 2, "cannot both be given"),
     ],
 )

@@ -17,6 +17,7 @@ Tell = Callable[[str], None]
 OFFLINE = "offline"
 CONTROL_PLANE = "control-plane"
 KIND = "kind"
+CONTEXT = "context:"
 
 
 class Backend(Protocol):
@@ -171,7 +172,7 @@ def choose_backend(  # noqa: PLR0913 - what the settings and the command line sa
     """The backend that `--cluster` or the settings ask for.
 
     Args:
-        cluster: `offline`, `control-plane`, `kind` or a context of the kubeconfig.
+        cluster: `offline`, `control-plane` or `kind`.
         version: The Kubernetes version asked for; None for any.
         newest: The one that the offline engine takes where none is asked for.
         user: Who the agent is.
@@ -188,7 +189,11 @@ def choose_backend(  # noqa: PLR0913 - what the settings and the command line sa
         return ControlPlaneBackend(version, user, groups)
     if cluster == KIND:
         raise ToolError("plans by kind are not available", remedy="Plan with --cluster control-plane.")
-    raise UsageError(
-        f"there is no backend {cluster!r}: plans by an existing cluster are not available",
-        remedy="Plan with --cluster offline or --cluster control-plane, or --from-live a dump of the cluster.",
-    )
+    raise UsageError(f"there is no backend {cluster!r}")
+
+
+def context_of(cluster: str) -> str | None:
+    """The context of a kubeconfig that `--cluster` names; None where it names no context."""
+    if cluster.startswith(CONTEXT):
+        return cluster.removeprefix(CONTEXT)
+    return cluster if cluster not in (OFFLINE, CONTROL_PLANE, KIND) else None

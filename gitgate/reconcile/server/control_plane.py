@@ -35,6 +35,7 @@ class ControlPlane:
         user: Who the agent is, for policies that ask.
         groups: The agent's groups.
         ports: Ports of etcd and the API server; None for any that are free.
+        authorization: Who may do what: `AlwaysAllow`, or `RBAC` for a cluster in which rights are granted.
 
     Raises:
         ToolError: It does not start.
@@ -47,8 +48,10 @@ class ControlPlane:
         user: str = _AGENT,
         groups: Sequence[str] = _GROUPS,
         ports: tuple[int, int] | None = None,
+        authorization: str = "AlwaysAllow",
     ) -> None:
         self.binaries = binaries
+        self._authorization = authorization
         for attempt in range(_ATTEMPTS):
             self.servers = Servers()
             try:
@@ -99,10 +102,12 @@ class ControlPlane:
     def _start(self, etcd_port: int, port: int) -> None:
         directory = self.directory
         self.servers.start(list(_etcd(self.binaries, directory, etcd_port)), directory / "etcd.log")
-        arguments = list(_apiserver(self.binaries, directory, etcd_port, port))
+        arguments = list(_apiserver(self.binaries, directory, etcd_port, port, self._authorization))
         self.servers.start(arguments, directory / "kube-apiserver.log")
         self.address = f"https://127.0.0.1:{port}"
-        self.client = Client(self.address, tls_context(directory))
+        # Where rights are granted, the agent has none before an administrator gives it some.
+        allowed = "client" if self._authorization == "AlwaysAllow" else "admin"
+        self.client = Client(self.address, tls_context(directory, allowed))
         self._wait(ssl.create_default_context(cafile=str(directory / "ca.crt")), port)
 
     def _wait(self, trusted: ssl.SSLContext, port: int) -> None:
@@ -204,7 +209,7 @@ def _etcd(binaries: Binaries, directory: Path, port: int) -> Iterator[str]:
     yield "--log-level=warn"
 
 
-def _apiserver(binaries: Binaries, directory: Path, etcd_port: int, port: int) -> Iterator[str]:
+def _apiserver(binaries: Binaries, directory: Path, etcd_port: int, port: int, authorization: str) -> Iterator[str]:
     yield str(binaries.apiserver)
     yield f"--etcd-servers=https://127.0.0.1:{etcd_port}"
     yield f"--etcd-cafile={directory / 'ca.crt'}"
@@ -219,7 +224,7 @@ def _apiserver(binaries: Binaries, directory: Path, etcd_port: int, port: int) -
     yield f"--cert-dir={directory}"
     yield "--anonymous-auth=false"
     # Whether the agent may do it is not asked here: its rights are the cluster's.
-    yield "--authorization-mode=AlwaysAllow"
+    yield f"--authorization-mode={authorization}"
     yield "--service-account-issuer=https://kubernetes.default.svc"
     yield f"--service-account-key-file={directory / 'accounts.key'}"
     yield f"--service-account-signing-key-file={directory / 'accounts.key'}"

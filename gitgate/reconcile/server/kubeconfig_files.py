@@ -45,6 +45,18 @@ def find_access(context: str, *, file: Path | None = None, repository: Iterable[
     )
 
 
+def repository_places(start: Path | None) -> tuple[Path, ...]:
+    """The directories of the repository that a path belongs to: its work tree, or its git directory.
+
+    Args:
+        start: A work tree or anything in it, a `.git`, or a bare repository; the working directory when None.
+    """
+    here = (start or Path.cwd()).resolve()
+    if here.name == ".git":
+        return (here.parent,)
+    return next(((one,) for one in (here, *here.parents) if (one / ".git").exists()), (here,))
+
+
 def _usual(repository: tuple[Path, ...]) -> list[Path]:
     """The files of the environment that are there."""
     named = [Path(part) for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
