@@ -63,7 +63,20 @@ def _decode_struct(node: TypeNode, value: Mapping[str, Any]) -> dict[str, Any]:
                 result[key] = copied(item)
         elif (item is not None or node.custom) and not child.unserved:
             result[key] = _decode(child, item)
+    if node.name == CORE + "PodSpec":
+        _drop_container_restarts(node, result)
     return result
+
+
+def _drop_container_restarts(node: TypeNode, spec: dict[str, Any]) -> None:
+    """Drop how containers restart, but for the first ones, while ContainerRestartRules is off: pkg/api/pod/util.go."""
+    containers = node.fields.get("containers")
+    rules = containers.item.fields.get("restartPolicyRules") if containers is not None else None
+    if rules is None or not rules.unserved:
+        return
+    for container in spec.get("containers") or ():
+        if isinstance(container, dict):
+            container.pop("restartPolicy", None)
 
 
 def _decode_element(node: TypeNode, item: Any) -> Any:

@@ -5,6 +5,7 @@ Source: k8s.io/kubernetes/pkg/apis/admissionregistration/validation/validation.g
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -12,16 +13,10 @@ from typing import Any
 from gitgate.location import FieldPath
 from gitgate.reconcile.create_pod_details import duplicate
 from gitgate.reconcile.failure import Failure, invalid, required, unsupported
-from gitgate.reconcile.labels import SUBDOMAIN_WORDS, is_subdomain
+from gitgate.reconcile.labels import LABEL_1035, LABEL_1035_WORDS, SUBDOMAIN_WORDS, is_subdomain, qualified_problem
 from gitgate.reconcile.names import ADMISSION
 
 Value = Mapping[str, Any]
-_LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?\Z")
-_LABEL_1035_WORDS = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
-    "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
-    "'[a-z]([-a-z0-9]*[a-z0-9])?')"
-)
 _REASONS = ("Unauthorized", "Forbidden", "Invalid", "RequestEntityTooLarge")
 _IDENTIFIER = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*\Z")
 _LISTS = ("operations", "apiGroups", "apiVersions", "resources")
@@ -67,15 +62,54 @@ def webhook(value: Value, path: FieldPath, root: Value) -> Iterator[Failure]:  #
         words = "port is not valid: must be between 1 and 65535, inclusive"
         yield invalid((*path, "clientConfig", "service", "port"), str(port), words)
 
+    yield from _service_path((client.get("service") or {}).get("path"), (*path, "clientConfig", "service", "path"))
+    yield from _conditions(value.get("matchConditions") or (), path)
+
+
+def _service_path(text: Any, path: FieldPath) -> Iterator[Failure]:
+    """`ValidateWebhookService`."""
+    if not isinstance(text, str) or text == "/":
+        return
+    shown = f'"{text}"'
+    if not text:
+        return
+    if not text.startswith("/"):
+        yield invalid(path, shown, "must start with a '/'")
+    if "?" in text:
+        yield invalid(path, shown, "must not contain a '?'")
+    for index, step in enumerate(text.removeprefix("/").removesuffix("/").split("/")):
+        if not step:
+            yield invalid(path, shown, f"segment[{index}] may not be empty")
+        elif not is_subdomain(step):
+            yield invalid(path, shown, f"segment[{index}]: {SUBDOMAIN_WORDS}")
+
+
+def _conditions(conditions: Any, path: FieldPath) -> Iterator[Failure]:
+    """`validateMatchConditions`, of webhooks and policies."""
+    seen = set()
+    for index, one in enumerate(conditions):
+        place, name = (*path, "matchConditions", index), one.get("name") or ""
+        if not (one.get("expression") or "").strip():
+            yield required((*place, "expression"))
+        if name in seen and name:
+            yield duplicate((*place, "name"), name)
+        seen.add(name)
+        if not name:
+            yield required((*place, "name"))
+        elif words := qualified_problem(name):
+            yield invalid((*place, "name"), f'"{name}"', words)
+
 
 def _review_versions(versions: Any, path: FieldPath) -> Iterator[Failure]:
+    if versions and not {"v1", "v1beta1"} & set(versions):
+        yield invalid(path, json.dumps(list(versions)), "must include at least one of v1, v1beta1")
     seen = set()
     for index, version in enumerate(versions):
         if version in seen:
             yield invalid((*path, index), f'"{version}"', "duplicate version")
         seen.add(version)
-        if not _LABEL_1035.match(version):
-            yield invalid((*path, index), f'"{version}"', _LABEL_1035_WORDS)
+        if not LABEL_1035.match(version):
+            yield invalid((*path, index), f'"{version}"', LABEL_1035_WORDS)
 
 
 def configuration(value: Value, path: FieldPath, root: Value) -> Iterator[Failure]:  # noqa: ARG001
@@ -101,6 +135,7 @@ def policy(spec: Value, path: FieldPath, root: Value) -> Iterator[Failure]:  # n
         name = variable.get("name") or ""
         if name and not _IDENTIFIER.match(name):
             yield invalid((*path, "variables", index, "name"), f'"{name}"', "must be a valid CEL identifier")
+    yield from _conditions(spec.get("matchConditions") or (), path)
 
 
 def validation(value: Value, path: FieldPath, root: Value) -> Iterator[Failure]:  # noqa: ARG001

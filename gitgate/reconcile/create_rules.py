@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from gitgate.location import FieldPath
+from gitgate.location import FieldPath, format_field_path
 from gitgate.reconcile import (
     create_admission,
+    create_definitions,
+    create_details,
     create_kinds,
     create_limits,
     create_objects,
@@ -33,7 +35,7 @@ Rule = Callable[[Mapping[str, Any], FieldPath, Mapping[str, Any]], Iterator[Fail
 
 _TABLES: tuple[Mapping[str, Rule], ...] = (
     create_pod.RULES, create_kinds.RULES, create_pod_details.RULES, create_workloads.RULES, create_objects.RULES,
-    create_services.RULES, create_admission.RULES, create_limits.RULES,
+    create_services.RULES, create_admission.RULES, create_limits.RULES, create_definitions.RULES, create_details.RULES,
 )  # fmt: skip
 RULES: Mapping[str, tuple[Rule, ...]] = {
     name: tuple(table[name] for table in _TABLES if name in table) for table in _TABLES for name in table
@@ -174,15 +176,30 @@ def _custom(node: TypeNode, value: Mapping[str, Any], path: FieldPath) -> Iterat
         if key not in value:
             continue
         item, place = value[key], (*path, key)
-        if item is None and not child.nullable and child.types:
-            yield invalid(
-                place, '"null"', f'{".".join(map(str, place))} in body must be of type {child.types[0]}: "null"'
-            )
+        wrong = _wrong_type(child, item, place)
+        if wrong is not None:
+            yield wrong
             continue
+        for index, one in enumerate(item if isinstance(item, list) else ()):
+            if one is None and (refused := _wrong_type(child.item, one, (*place, index))) is not None:
+                yield refused
         allowed = child.schema.get("enum")
         if isinstance(allowed, list) and item not in allowed and item is not None:
             yield unsupported(place, item, tuple(map(str, allowed)))
         yield from _custom_scalar(child, item, place)
+
+
+def _wrong_type(node: TypeNode, item: Any, place: FieldPath) -> Failure | None:
+    """A null where none may be, or an object where a number or a text is wanted; the rest `typed_failures` tells."""
+    kind = "integer,string" if node.schema.get("x-kubernetes-int-or-string") is True else node.schema.get("type")
+    null = item is None and not node.nullable
+    if not isinstance(kind, str) or not (null or (kind == "integer,string" and isinstance(item, dict | list))):
+        return None
+    shown = "null" if item is None else "object" if isinstance(item, dict) else "array"
+    return invalid(place, f'"{shown}"', f'{format_field_path(place)} in body must be of type {kind}: "{shown}"')
+
+
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[tT ]\d{2}:\d{2}:\d{2}(\.\d+)?([zZ]|[+-]\d{2}:\d{2})\Z")
 
 
 def _custom_scalar(node: TypeNode, item: Any, path: FieldPath) -> Iterator[Failure]:
@@ -192,6 +209,11 @@ def _custom_scalar(node: TypeNode, item: Any, path: FieldPath) -> Iterator[Failu
         pattern = schema.get("pattern")
         if isinstance(pattern, str) and len(item) < 1000 and _plain(pattern) and not re.search(pattern, item):
             yield invalid(path, f'"{item}"', f"{name} in body should match '{pattern}'")
+        if schema.get("format") == "date-time" and not _MOMENT.match(item):
+            yield invalid(path, f'"{item}"', f'{name} in body must be of type date-time: "{item}"')
+        longest = schema.get("maxLength")
+        if isinstance(longest, int) and len(item) > longest:
+            yield Failure(code="too-long", field=path, message=f"Too long: may not be more than {longest} bytes")
         if isinstance(schema.get("minLength"), int) and len(item) < schema["minLength"]:
             yield invalid(path, f'"{item}"', f"{name} in body should be at least {schema['minLength']} chars long")
     elif isinstance(item, int | float) and not isinstance(item, bool):

@@ -165,6 +165,9 @@ def _service(spec: Object) -> None:
         fill(spec, {"externalTrafficPolicy": "Cluster"})
     if kind != "ExternalName":
         fill(spec, {"internalTrafficPolicy": "Cluster"})
+    else:
+        # registry/core/service/storage/storage.go, defaultOnReadInternalTrafficPolicy
+        spec.pop("internalTrafficPolicy", None)
     if kind == "LoadBalancer":
         fill(spec, {"allocateLoadBalancerNodePorts": True})
 

@@ -119,9 +119,14 @@ def _merge_mapping(node: TypeNode, sides: Sides, style: Style) -> dict[str, Any]
         elif value is not None or not style.null_deletes:
             below = Sides(live.get(key, ABSENT), before.get(key, ABSENT), value, _owner(sides, key))
             merged = merge(node.child(key), below, style)
-            if merged or value or style.keeps_emptied or not live.get(key) or not _is_merged(node.child(key), style):
-                result[key] = merged
+            emptied = not merged and not value and bool(live.get(key)) and _is_merged(node.child(key), style)
+            result |= {key: merged} if not emptied or style.keeps_emptied else _emptied(node, key)
     return result
+
+
+def _emptied(node: TypeNode, key: str) -> dict[str, Any]:
+    """What structured-merge-diff/typed/remove.go makes of a map or list that it emptied: null; types of Go drop it."""
+    return {key: None} if node.custom else {}
 
 
 def _is_merged(node: TypeNode, style: Style) -> bool:

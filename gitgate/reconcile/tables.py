@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from gitgate import bundled
-from gitgate.reconcile.names import AUTOSCALING, CORE, INT_OR_STRING, OBJECT_META, QUANTITY, STORAGE
+from gitgate.reconcile.names import APPS, AUTOSCALING, CORE, INT_OR_STRING, OBJECT_META, QUANTITY, STORAGE
 
 Schema = Mapping[str, Any]
 _REFERENCE = "#/$defs/"
@@ -47,6 +47,9 @@ _UNSERVED: Mapping[str, Mapping[str, str]] = {
     CORE + "Lifecycle": {"stopSignal": ""},
     CORE + "PodSpec": {"evictionResponders": "", "hostnameOverride": "1.35", "schedulingGroup": ""},
     CORE + "VolumeMount": {"bindMountOptions": ""},
+    CORE + "VolumeProjection": {"clusterTrustBundle": "1.37", "podCertificate": "1.37"},
+    CORE + "PersistentVolumeClaimSpec": {"volumeAttributesClassName": "1.34"},
+    APPS + "RollingUpdateStatefulSetStrategy": {"maxUnavailable": "1.37"},
     "io.k8s.api.coordination.v1.LeaseSpec": {"preferredHolder": "", "strategy": ""},
     AUTOSCALING + "HPAScalingRules": {"tolerance": "1.35"},
     STORAGE + "CSIDriverSpec": {"nodeAllocatableUpdatePeriodSeconds": "1.35"},

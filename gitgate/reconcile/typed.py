@@ -70,9 +70,10 @@ def _mapping(node: TypeNode, value: Mapping[str, Any], path: FieldPath, place: s
         below, spelled = (*path, key), f"{place}.{key}"
         if node.shape is Shape.MAP:
             yield from _value(node.item, item, below, spelled)
-        elif key in node.fields:
+        elif key in node.fields and not node.fields[key].unserved:
+            # What a feature gate switches off is dropped, whatever it holds.
             yield from _value(node.fields[key], item, below, spelled)
-        elif node.fields and not node.keeps_unknown:
+        elif node.fields and key not in node.fields and not node.keeps_unknown:
             yield Failure(code="undeclared-field", field=below, place=spelled, message="field not declared in schema")
 
 

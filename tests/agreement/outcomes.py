@@ -94,7 +94,8 @@ def _wait(pair: Pair, server: Server, namespace: str) -> None:
     """Wait until a definition is established: what may not change any more is decided by that."""
     path = f"{server.place(pair.base, namespace)}/{pair.base['metadata']['name']}"
     for _ in range(100 if pair.kind == "CustomResourceDefinition" else 0):
-        conditions = server.request("GET", path).body.get("status", {}).get("conditions") or ()
+        status = server.request("GET", path).body.get("status")
+        conditions = (status.get("conditions") if isinstance(status, dict) else None) or ()
         if any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
             return
         time.sleep(0.02)
@@ -104,7 +105,9 @@ def run(pairs: Iterable[Pair], server: Server, threads: int = 6) -> dict[str, Ou
     """Apply every pair, several objects at once, those of one object one after the other."""
     groups: dict[str, list[Pair]] = {}
     for pair in pairs:
-        groups.setdefault(pair.object, []).append(pair)
+        # What is not in a namespace must not be there twice at a time, wherever the pairs come from.
+        name = f"{pair.base['apiVersion']} {pair.kind} {pair.base['metadata']['name']}"
+        groups.setdefault(name, []).append(pair)
     server.apply(definition(), "")
     for index in range(len(groups)):
         server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"agreement-{index}"}}, "")

@@ -19,6 +19,7 @@ from tests.agreement.pairs import Pair, anywhere, changes
 
 _OF_A_KIND = 12
 _COMMITS = 600
+_COMMITS_OF_A_KIND = 80
 _LARGEST = 60_000
 _CLUSTER_WIDE = frozenset({"APIService", "MutatingWebhookConfiguration", "Namespace", "Node",
                            "ValidatingWebhookConfiguration"})  # fmt: skip
@@ -47,10 +48,11 @@ def repository_pairs(repositories: Iterable[Path], version: str, seed: int, each
         taken[data["kind"]] += 1
         made = {pair.key: pair for pair in changes(data, node, f"{source} {name}")}
         yield from (made[key] for key in sorted(made, key=lambda key: _digest(seed, key))[:each])
-    for path in roots:
-        for pair in _commits(path):
-            if tables.kind(pair.base["apiVersion"], pair.kind):
-                yield pair
+    changed: Counter[str] = Counter()
+    for pair in (pair for path in roots for pair in _commits(path)):
+        if tables.kind(pair.base["apiVersion"], pair.kind) and changed[pair.kind] < _COMMITS_OF_A_KIND:
+            changed[pair.kind] += 1
+            yield pair
 
 
 def _digest(seed: int, text: str) -> bytes:
