@@ -63,12 +63,14 @@ class Snapshot:
         problems: What the sources found, in the same order.
         files: Coverage of every file that a source looked at.
         stuck: Cluster and name of agents' objects of which something cannot be rendered: they apply and prune nothing.
+        failed_groups: API groups of objects in files that could not be rendered, as they are written there.
     """
 
     resources: tuple[Resource, ...] = ()
     problems: tuple[Problem, ...] = ()
     files: Mapping[str, Coverage] = field(default_factory=lambda: MappingProxyType({}))
     stuck: frozenset[tuple[str, str]] = frozenset()
+    failed_groups: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,8 @@ class SchemaCheck:
                 for resource in proposal.before.resources
                 if not any(judge.knows(resource) for judge in judges)
             )
+            # A repair makes nothing new of what the base has and cannot render.
+            allowed |= proposal.before.failed_groups
         memory: _Memory = {}
         before = (
             *_judge_snapshot(proposal.before, [judge.of_base() for judge in judges], allowed, memory),

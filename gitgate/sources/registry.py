@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from types import MappingProxyType
 
 from gitgate.location import Location
 from gitgate.path_glob import matches_any
 from gitgate.proposal import Coverage, Problem, Snapshot
-from gitgate.resource import Resource
+from gitgate.resource import Resource, split_api_version
 from gitgate.settings import SourceSetting
 from gitgate.sources.argocd.application_sets import ArgoApplicationSets
 from gitgate.sources.argocd.applications import ArgoApplications
-from gitgate.sources.base import Source, SourceContext
+from gitgate.sources.base import MANIFEST_SUFFIXES, Source, SourceContext
 from gitgate.sources.checkout import attribute_problems
 from gitgate.sources.coverage import uncovered
 from gitgate.sources.flux.kustomizations import FluxKustomizations
@@ -77,8 +78,21 @@ def render_with_owners(tree: Tree, context: SourceContext) -> tuple[Snapshot, Wa
         problems=tuple(sorted(problems, key=_problem_order)),
         files=MappingProxyType(dict(sorted(files.items()))),
         stuck=walk.stuck if walk is not None else frozenset(),
+        failed_groups=frozenset(
+            _groups(tree, context, (path for path, one in files.items() if one is Coverage.FAILED))
+        ),
     )
     return snapshot, walk
+
+
+def _groups(tree: Tree, context: SourceContext, paths: Iterable[str]) -> Iterator[str]:
+    """API groups of the objects that some files would have."""
+    for path in paths:
+        known = path in tree.entries and path not in tree.special and path.endswith(MANIFEST_SUFFIXES)
+        for document in context.documents.read(tree, path).documents if known else ():
+            version = document.value.get("apiVersion") if isinstance(document.value, dict) else None
+            if isinstance(version, str):
+                yield split_api_version(version)[0]
 
 
 def _in_cluster(resource: Resource, walk: Walk | None) -> Resource:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.cli import check, gitgate
@@ -426,3 +428,16 @@ def test_a_file_that_moves_keeps_its_old_findings(shop) -> None:
     ended = judge(shop)
     assert ended.code == 0
     assert ended.rules("existing") == ["schema/unknown-field"]
+
+
+def test_a_repair_does_not_answer_for_kinds_that_the_broken_base_has(tmp_path: Path) -> None:
+    monitor = "apiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata: {name: web}\nspec: {}\n"
+    root = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [%s]\n"
+    repository = RepositoryBuilder(tmp_path / "app")
+    repository.commit({"app/kustomization.yaml": root % "monitor.yaml, wrong.yaml", "app/monitor.yaml": monitor})
+    arguments = ("check", "--base", "main", "--head", "change", "--output", "json", "--git-dir", tmp_path / "app")
+    repository.commit({"app/kustomization.yaml": root % "monitor.yaml"}, branch="change")
+    assert gitgate(*arguments, cwd=tmp_path).code == 0
+    other = monitor.replace("monitoring.coreos.com", "example.com")
+    repository.commit({"app/kustomization.yaml": root % "monitor.yaml, o.yaml", "app/o.yaml": other}, branch="change")
+    assert gitgate(*arguments, cwd=tmp_path).rules() == ["schema/unknown-kind"]
