@@ -21,6 +21,7 @@ from gitgate.reconcile.scene import Scene, Side
 from gitgate.resource import Resource
 
 _RESTARTED = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+_ROLLOUT = ("argoproj.io", "Rollout")
 _BUDGETED = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"})
 _NAMED = 3
 
@@ -28,7 +29,7 @@ _NAMED = 3
 def rollouts(scene: Scene) -> Iterator[Consequence]:
     """Workloads whose pod template changes restart; told, too, where that leaves nothing that answers."""
     for item in scene.changed:
-        if item.action is not Action.UPDATE or item.id.kind not in _RESTARTED or item.after is None:
+        if item.action is not Action.UPDATE or item.after is None or item.before is None or not _restarts(item):
             continue
         causes = [change.path for change in item.changes if change.path[:2] == ("spec", "template")]
         spec = spec_of(item.after)
@@ -36,6 +37,8 @@ def rollouts(scene: Scene) -> Iterator[Consequence]:
         kind = get(strategy, "type")
         if not causes or spec.get("paused") is True or kind == "OnDelete":
             continue
+        if 0 in (spec.get("replicas"), spec_of(item.before).get("replicas")):
+            continue  # there are no Pods before, or none afterwards
         more = " …" if len(causes) > _NAMED else ""
         named = ", ".join(format_field_path(path[2:]) for path in causes[:_NAMED]) + more
         message = f"its Pods are replaced, because of {named}{_only_some(item, spec)}"
@@ -43,6 +46,10 @@ def rollouts(scene: Scene) -> Iterator[Consequence]:
         reason = _downtime(item.after, spec, strategy)
         if reason:
             yield happens_to(item.after, "downtime", reason, causes[0])
+
+
+def _restarts(item: PlannedObject) -> bool:
+    return item.id.kind in _RESTARTED or (item.id.group, item.id.kind) == _ROLLOUT
 
 
 def _only_some(item: PlannedObject, spec: Mapping[str, Any]) -> str:
@@ -54,6 +61,8 @@ def _only_some(item: PlannedObject, spec: Mapping[str, Any]) -> str:
 
 def _downtime(workload: Resource, spec: Mapping[str, Any], strategy: Any) -> str:
     """Why nothing answers for a while; empty where something does."""
+    if workload.id.kind == _ROLLOUT[1]:
+        return ""
     if get(strategy, "type") == "Recreate":
         return "strategy Recreate stops all Pods before new ones start"
     if spec.get("replicas", 1) != 1 or workload.id.kind == "DaemonSet":

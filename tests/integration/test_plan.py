@@ -191,3 +191,23 @@ def test_a_dump_of_a_cluster_may_be_larger_than_any_file_of_a_repository(plan, t
     code, said = plan(text(workload(replicas=2)), text(workload(replicas=2)), "--from-live", str(file))
     assert code == 0
     assert "↺ spec.replicas: live 5, which the agent puts back to 2" in said
+
+
+def test_an_imported_definition_counts_and_one_of_the_change_does_not(tmp_path: Path, capsys) -> None:
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"a": {"type": "integer"}}}}}
+    definition = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                  "metadata": {"name": "foos.ex.io"}, "spec": {
+                      "group": "ex.io", "names": {"kind": "Foo", "plural": "foos"}, "scope": "Namespaced", "versions": [
+                          {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}]}}  # fmt: skip
+    path = ".gitgate/schemas/ex.io/foo.json"
+    foo = thing("ex.io/v1", "Foo", spec={})
+    head = {"foo.yaml": text(changed(foo, "spec.b", 1))}
+    for name, base, change, said in (
+        ("base", {path: json.dumps(definition)}, {}, "! Foo shop/web"),
+        ("change", {}, {path: json.dumps(definition)}, "? Foo shop/web"),
+    ):
+        repository = RepositoryBuilder(tmp_path / name)
+        repository.commit({"foo.yaml": text(foo), **base})
+        repository.commit({**head, **change}, branch="change")
+        run(["plan", "main", "change", "--git-dir", str(tmp_path / name)])
+        assert said in capsys.readouterr().out

@@ -84,7 +84,11 @@ KEEPS_NOTHING = {"whenDeleted": "Delete", "whenScaled": "Delete"}
 
 Row = tuple[str, str, list[Item], list[Item], str]
 
+ROLLOUT = {**workload(), "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}
+
 DISRUPTION: list[Row] = [
+    ("a new image of an Argo Rollout", "rollout", [ROLLOUT], [changed(
+        ROLLOUT, "spec.template.spec.containers.0.image", "web:2")], "because of spec.containers[0].image"),
     ("a new image restarts", "rollout", [workload()], [workload(container=IMAGE)], "because of spec.containers[0].image"),
     ("a partition restarts some", "rollout",
      [workload("StatefulSet", updateStrategy={"rollingUpdate": {"partition": 2}})],
@@ -281,6 +285,7 @@ QUIET: list[tuple[str, list[Item], list[Item]]] = [
      [service(), changed(workload(), "spec.selector.matchLabels.app", "api")]),
     ("new labels that cannot be applied with their selector", [service(), workload()], [service(), changed(changed(
         workload(), "spec.selector.matchLabels.app", "api"), "spec.template.metadata.labels.app", "api")]),
+    ("a new image of what has no Pods", [workload(replicas=0)], [workload(container=IMAGE, replicas=0)]),
     ("an artifact that a generator makes", [ARTIFACTS], [ARTIFACTS, flux("web", "web", sourceRef={
         "kind": "ExternalArtifact", "name": "apps"})]),
     ("an autoscaler without replicas in git", [workload()], [workload(), scaler()]),
