@@ -43,7 +43,7 @@ def coverage_command(*, revision: str, git_dir: Path | None, output: str, unreac
         tree = repository.tree(repository.resolve(revision))
         context = SourceContext.from_settings(load_settings(tree, all_rules()), progress, RenderCache.of_user())
         snapshot, walk = render_with_owners(tree, context)
-    verdicts = file_verdicts(snapshot, walk.outcomes if walk is not None else ())
+    verdicts = file_verdicts(snapshot, *((walk.outcomes, walk.artifacts) if walk is not None else ((),)))
     shown = [one for one in verdicts if not one.readers and one.verdict in _JUDGED] if unreached else list(verdicts)
     lines = _json(shown) if output == "json" else _text(shown)
     click.echo("\n".join(lines))
@@ -63,10 +63,16 @@ def _text(verdicts: Iterable[FileVerdict]) -> Iterator[str]:
         agents += bool(one.readers)
         yield log_safe(f"{one.verdict.value:<15} {one.path}")
         yield from (log_safe(f"{'':<15}   {reader}") for reader in one.readers)
+        if one.excluded_by:
+            yield log_safe(f"{'':<15}   Flux does not fetch it: excluded by {one.excluded_by}")
     told = ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))
     yield f"{counts.total()} files: {told or 'none'}; {agents} of them read by an agent"
 
 
 def _json(verdicts: Iterable[FileVerdict]) -> Iterator[str]:
-    files = [{"path": one.path, "verdict": one.verdict.value, "readers": list(one.readers)} for one in verdicts]
+    files = [
+        {"path": one.path, "verdict": one.verdict.value, "readers": list(one.readers)}
+        | ({"excludedBy": one.excluded_by} if one.excluded_by else {})
+        for one in verdicts
+    ]
     yield json.dumps({"version": 1, "files": files}, indent=2)

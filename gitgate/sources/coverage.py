@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gitgate.location import Location, Precision
 from gitgate.proposal import Coverage, Problem, Snapshot
+from gitgate.sources.flux.artifact import Artifact
 from gitgate.sources.kustomize_graph import Closure
 from gitgate.sources.owners import Outcome, Owner
 
@@ -38,19 +39,30 @@ class FileVerdict:
         path: Of the file.
         verdict: What became of it.
         readers: Owners that read it, each with its cluster: `production: Kustomization flux-system/apps`.
+        excluded_by: What keeps it out of all that Flux fetches, `.sourceignore:3`; empty where nothing does.
     """
 
     path: str
     verdict: Coverage
     readers: tuple[str, ...] = ()
+    excluded_by: str = ""
 
 
-def file_verdicts(snapshot: Snapshot, outcomes: Iterable[tuple[Owner, Outcome]]) -> tuple[FileVerdict, ...]:
+def file_verdicts(
+    snapshot: Snapshot, outcomes: Iterable[tuple[Owner, Outcome]], artifacts: Iterable[Artifact] = ()
+) -> tuple[FileVerdict, ...]:
     """Every file that some source looked at, with the owners that read it, sorted by path."""
+    copies = tuple(artifacts)
     readers: dict[str, set[str]] = {}
     for owner, outcome in outcomes:
         for path in outcome.files:
             readers.setdefault(path, set()).add(f"{owner.cluster.name}: {owner.name}")
     return tuple(
-        FileVerdict(path, verdict, tuple(sorted(readers.get(path, ())))) for path, verdict in snapshot.files.items()
+        FileVerdict(path, verdict, tuple(sorted(readers.get(path, ()))), _excluded_by(path, copies))
+        for path, verdict in snapshot.files.items()
     )
+
+
+def _excluded_by(path: str, copies: tuple[Artifact, ...]) -> str:
+    found = [copy.excluded_by(path) for copy in copies]
+    return found[0] or "" if found and None not in found else ""

@@ -23,6 +23,7 @@ from gitgate.sources.clusters import (
     self_managed,
     topmost,
 )
+from gitgate.sources.flux.artifact import Artifact
 from gitgate.sources.helm_source import default_objects
 from gitgate.sources.kustomization import ReferenceKind
 from gitgate.sources.kustomize_graph import KustomizeGraph
@@ -48,12 +49,14 @@ class Walk:
         outcomes: What each owner came to.
         problems: What no single owner is to blame for, and what was found in the end.
         reached: What need not be rendered without owners.
+        artifacts: What Flux leaves out of the copies of the tree that owners read.
     """
 
     clusters: tuple[Cluster, ...]
     outcomes: tuple[tuple[Owner, Outcome], ...]
     problems: tuple[Problem, ...]
     reached: Reached
+    artifacts: tuple[Artifact, ...] = ()
 
     @property
     def files(self) -> Mapping[str, Coverage]:
@@ -268,7 +271,8 @@ class _Walker:
             tuple(closure for _, outcome in outcomes for closure in outcome.closures),
             {path: ReferenceKind.RESOURCE for _, outcome in outcomes for path in sorted(outcome.yaml_files)},
         )
-        return Walk(tuple(self.clusters), tuple(outcomes), tuple(problems), reached)
+        artifacts = tuple(self.workshop.artifacts.values())
+        return Walk(tuple(self.clusters), tuple(outcomes), tuple(problems), reached, artifacts)
 
 
 def _releases(outcomes: Iterable[tuple[Owner, Outcome]], workshop: Workshop) -> Iterator[Problem]:

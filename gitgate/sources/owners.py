@@ -142,12 +142,14 @@ class Workshop:
         context: Limits, settings, shared readers and builders.
         graph: The kustomizations of the tree.
         worlds: Objects of each cluster, by its name.
+        artifacts: What Flux leaves out of its copies of the tree, by the `spec.ignore` of the source.
     """
 
     tree: Tree
     context: SourceContext
     graph: KustomizeGraph
     worlds: Mapping[str, World]
+    artifacts: dict[str | None, Any] = field(default_factory=dict)
 
     def world(self, owner: Owner) -> World:
         """The cluster that an owner is in."""

@@ -10,11 +10,11 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gitgate.sources.flux.artifact import Artifact
 from gitgate.sources.kustomization import FILE_NAMES, read_kustomization
 from gitgate.sources.kustomize_graph import KustomizeGraph, Node
 from gitgate.sources.owners import Owner, items, mapping, text
 from gitgate.sources.tree_files import PathKind, TreeFiles, parent
-from gitgate.tree import Tree
 
 _SELECTOR = ("group", "version", "kind", "name", "namespace", "labelSelector", "annotationSelector")
 _IMAGE = ("name", "newName", "newTag", "digest")
@@ -29,7 +29,7 @@ class SpecError(Exception):
         self.field = field
 
 
-def root_node(owner: Owner, directory: str, graph: KustomizeGraph, files: TreeFiles) -> Node:
+def root_node(owner: Owner, directory: str, graph: KustomizeGraph, files: TreeFiles, artifact: Artifact) -> Node:
     """The kustomization that is rendered, with nothing followed yet.
 
     Raises:
@@ -37,7 +37,7 @@ def root_node(owner: Owner, directory: str, graph: KustomizeGraph, files: TreeFi
     """
     own = graph.nodes.get(directory)
     if own is None:
-        resources = listed(directory, graph, files)
+        resources = listed(directory, graph, files, artifact)
         base: Mapping[str, Any] = {"resources": resources} if resources else {"namespace": "_placeholder"}
         path = posixpath.join(directory, FILE_NAMES[0])
     else:
@@ -50,19 +50,19 @@ def root_node(owner: Owner, directory: str, graph: KustomizeGraph, files: TreeFi
     return Node(directory, path, read_kustomization(value), document)
 
 
-def listed(directory: str, graph: KustomizeGraph, files: TreeFiles) -> list[str]:
+def listed(directory: str, graph: KustomizeGraph, files: TreeFiles, artifact: Artifact) -> list[str]:
     """Manifests below a directory, and directories with a kustomization of their own, as the generated one has them.
 
     What Flux fetches has no symbolic links: fluxcd/source-controller, internal/controller/storage.go, `Archive`.
     """
     found: dict[str, None] = {}
     for path in sorted(files.below(directory), key=lambda path: path.split("/")):
-        if path in files.tree.special:
+        if path in files.tree.special or artifact.excluded_by(path) is not None:
             continue
         inner = _kustomization_above(path, directory, graph)
         if inner is not None:
             found.setdefault(posixpath.relpath(inner, directory or "."))
-        elif posixpath.splitext(path)[1] in _SUFFIXES and not _is_left_out(path, files.tree):
+        elif posixpath.splitext(path)[1] in _SUFFIXES:
             found.setdefault(posixpath.relpath(path, directory or "."))
     return [f"./{path}" for path in found]
 
@@ -76,13 +76,6 @@ def _kustomization_above(path: str, top: str, graph: KustomizeGraph) -> str | No
         if place in graph.nodes:
             return place
     return None
-
-
-def _is_left_out(path: str, tree: Tree) -> bool:
-    del tree
-    from gitgate.sources.manifest_files import QUIET_NAMES, QUIET_PATHS  # noqa: PLC0415 - it imports base
-
-    return path.startswith(QUIET_PATHS) or path.rpartition("/")[2] in QUIET_NAMES
 
 
 def with_spec(base: Mapping[str, Any], spec: Mapping[str, Any], directory: str, files: TreeFiles) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from gitgate.errors import ToolError
 from gitgate.location import Location, Precision
 from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Resource
+from gitgate.sources.flux.artifact import Artifact, artifact_of
 from gitgate.sources.flux.dependencies import dependency_problems
 from gitgate.sources.flux.envsubst import SubstitutionError
 from gitgate.sources.flux.generate import SpecError, root_node
@@ -73,13 +74,21 @@ class FluxKustomizations:
             message = f"{owner.name} applies the directory {shown!r}, which the tree does not have"
             problem = workshop.problem(owner, "agent-dangling-reference", message, ("spec", "path"), detail=shown)
             return Work.done(Outcome(problems=(problem,)))
+        artifact = artifact_of(owner, mapping(owner.spec.get("sourceRef")), workshop)
+        left_out = _left_out(artifact, files.below(resolved.path))
+        if left_out:
+            message = f"{owner.name} applies {resolved.path!r}, and {left_out} keeps all of it out of what Flux fetches"
+            problem = workshop.problem(
+                owner, "agent-dangling-reference", message, ("spec", "path"), detail=f"{resolved.path} {left_out}"
+            )
+            return Work.done(Outcome(problems=(problem,)))
         try:
-            node = root_node(owner, resolved.path, workshop.graph, files)
+            node = root_node(owner, resolved.path, workshop.graph, files, artifact)
         except SpecError as error:
             message = f"{owner.name} cannot be read: {'.'.join(map(str, error.field))} {error}"
             problem = workshop.problem(owner, "agent-invalid", message, error.field, detail=owner.digest)
             return Work.done(Outcome(problems=(problem,)))
-        return _Rendering.begin(owner, workshop, node)
+        return _Rendering.begin(owner, workshop, node, artifact)
 
     def examine(self, owner: Owner, workshop: Workshop) -> Iterable[Problem]:
         """See `OwnerType`."""
@@ -105,13 +114,13 @@ class _Rendering:
     generated: bool
 
     @staticmethod
-    def begin(owner: Owner, workshop: Workshop, node: Node) -> Work:
+    def begin(owner: Owner, workshop: Workshop, node: Node, artifact: Artifact) -> Work:
         """Follow and check what it names, and prepare the program's run."""
         own = workshop.graph.nodes.get(node.directory)
         graph, blamed = workshop.graph.with_root(node)
         closure = graph.closure(node.directory, loose=True)
         rendering = _Rendering(owner, workshop, graph, node, closure, own is None)
-        problems = list(rendering._reference_problems(own, blamed))
+        problems = [*rendering._reference_problems(own, blamed), *rendering._excluded(artifact)]
         workshop.context.documents.load(workshop.tree, closure.files)
         flawed = any(graph.nodes[directory].problems for directory in closure.nodes)
         if own is not None:
@@ -139,6 +148,19 @@ class _Rendering:
                     self.owner, problem.code, f"{self.owner.name}: {problem.message}", ("spec", "path"),
                     fix=problem.fix, detail=f"{reference.text} {self.closure.digest}",
                 )  # fmt: skip
+
+    def _excluded(self, artifact: Artifact) -> Iterator[Problem]:
+        """Files that are named and that Flux does not fetch: its build fails where the one here would not."""
+        for path in self.closure.files:
+            told = artifact.excluded_by(path)
+            if told is not None and not (self.generated and path == self.node.path):
+                message = (
+                    f"{self.owner.name} needs {path}, which {told} keeps out of what Flux fetches: its build fails"
+                )
+                fix = "Let the pattern leave the file in, or do not name the file."
+                yield self.workshop.problem(
+                    self.owner, "agent-dangling-reference", message, ("spec", "path"), fix=fix, detail=f"{path} {told}"
+                )
 
     def _unreadable(self, path: str) -> bool:
         documents = self.workshop.context.documents
@@ -260,6 +282,17 @@ class _Rendering:
         yield self.workshop.problem(
             self.owner, "agent-unresolved-variable", f"{message} in plain text", path, detail=names
         )
+
+
+def _left_out(artifact: Artifact, paths: Iterable[str]) -> str:
+    """What leaves out all that lies in a directory; empty where something of it is fetched."""
+    told = ""
+    for path in paths:
+        found = artifact.excluded_by(path)
+        if found is None:
+            return ""
+        told = found
+    return told
 
 
 def _at_object(code: str, message: str, resource: Resource, detail: str) -> Problem:

@@ -13,6 +13,7 @@ from typing import Any
 from gitgate.location import FieldPath
 from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Resource
+from gitgate.sources.flux.artifact import artifact_of
 from gitgate.sources.flux.dependencies import dependency_problems
 from gitgate.sources.flux.kustomizations import with_metadata
 from gitgate.sources.flux.post_render import PostRenderError, post_rendered
@@ -28,6 +29,7 @@ KIND = "HelmRelease"
 _NAME_LENGTH = 53
 """Source: fluxcd/helm-controller, internal/release/name.go, `ShortenName`."""
 _CHART = ("spec", "chart", "spec", "chart")
+_CHART_FILES = (".yaml", ".yml", ".tpl", ".tgz", ".json")
 _NOT_NAMESPACED = frozenset((
     "APIService", "CertificateSigningRequest", "ClusterRole", "ClusterRoleBinding", "ClusterTrustBundle",
     "CSIDriver", "CSINode", "CustomResourceDefinition", "DeviceClass", "FlowSchema", "GatewayClass", "IPAddress",
@@ -74,7 +76,11 @@ class FluxReleases:
             return Work.done(Outcome(problems=(
                 workshop.problem(owner, "agent-dangling-reference", message, _CHART, detail=chart),
             )))  # fmt: skip
-        return _work(owner, workshop, source, files.resolve(directory).path)
+        place = files.resolve(directory).path
+        left_out = _left_out(owner, workshop, files.below(place))
+        if left_out is not None:
+            return Work.done(Outcome(problems=(left_out,)))
+        return _work(owner, workshop, source, place)
 
     def examine(self, owner: Owner, workshop: Workshop) -> Iterable[Problem]:
         """See `OwnerType`."""
@@ -95,6 +101,18 @@ class FluxReleases:
                 message = f"{owner.name} takes values from {told}, which the repository does not have in plain text"
                 yield workshop.problem(owner, "agent-unproved-reference", message, path, detail=f"{kind} {name}")
         yield from dependency_problems(owner, workshop, (GROUP, KIND))
+
+
+def _left_out(owner: Owner, workshop: Workshop, paths: Iterable[str]) -> Problem | None:
+    """A chart that is another one, or none, in what Flux fetches of this repository."""
+    artifact = artifact_of(owner, _source_reference(owner), workshop)
+    told = [(path, found) for path in paths if path.endswith(_CHART_FILES) and (found := artifact.excluded_by(path))]
+    if not told:
+        return None
+    path, found = told[0]
+    message = f"{owner.name} installs a chart of which {found} keeps {path} out of what Flux fetches"
+    fix = "Let the pattern leave the chart in."
+    return workshop.problem(owner, "agent-dangling-reference", message, _CHART, fix=fix, detail=f"{path} {found}")
 
 
 def _work(owner: Owner, workshop: Workshop, source: FluxSource, chart: str) -> Work:

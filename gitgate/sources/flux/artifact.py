@@ -1,0 +1,151 @@
+"""What Flux leaves out of the copy of a repository that it hands to its controllers: `.sourceignore` and `spec.ignore`.
+
+Sources: fluxcd/pkg, sourceignore/sourceignore.go and artifact/storage/archive.go, `SourceIgnoreFilter`; go-git,
+plumbing/format/gitignore, `ParsePattern` and `Match`. Files only count: a directory is there if something in it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gitgate.sources.argocd.globs import matches_segments
+from gitgate.sources.documents import DocumentReader
+from gitgate.sources.flux.sources import SOURCE_GROUP
+from gitgate.sources.owners import Owner, Workshop, mapping, text
+from gitgate.sources.tree_files import parent
+from gitgate.tree import Tree
+
+IGNORE_FILE = ".sourceignore"
+_PATTERNS = 2_000
+"""Patterns of one repository that are read; those after them leave nothing out, so that more is judged."""
+_ALWAYS = (".git/", ".gitignore", ".gitmodules", ".gitattributes")
+_BY_DEFAULT = (
+    "*.jpg", "*.jpeg", "*.gif", "*.png", "*.wmv", "*.flv", "*.tar.gz", "*.zip", ".github/", ".circleci/", ".travis.yml",
+    ".gitlab-ci.yml", "appveyor.yml", ".drone.yml", "cloudbuild.yaml", "codeship-services.yml", "codeship-steps.yml",
+    "**/.goreleaser.yml", "**/.sops.yaml", "**/.flux.yaml",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One line of an ignore file, as go-git reads it.
+
+    Attributes:
+        parts: Between its slashes.
+        domain: Directory that it holds in.
+        included: Does it take files in again (`!`)?
+        directory: Does it end in a slash?
+        anchored: Does it have another slash, so that it begins at its directory?
+        told: Where it stands: `.sourceignore:3`.
+    """
+
+    parts: tuple[str, ...]
+    domain: tuple[str, ...]
+    included: bool
+    directory: bool
+    anchored: bool
+    told: str
+
+    @staticmethod
+    def parse(line: str, told: str, domain: tuple[str, ...] = ()) -> Pattern:
+        """Read one line that is no comment."""
+        included = line.startswith("!")
+        rest = line[1:] if included else line
+        rest = rest if rest.endswith("\\ ") else rest.rstrip(" ")
+        directory = rest.endswith("/")
+        rest = rest[:-1] if directory else rest
+        return Pattern(tuple(rest.split("/")), domain, included, directory, "/" in rest, told)
+
+    def matches(self, path: tuple[str, ...]) -> bool:
+        """Does it say something about this file?"""
+        if len(path) <= len(self.domain) or path[: len(self.domain)] != self.domain:
+            return False
+        path = path[len(self.domain) :]
+        return self._from_the_top(path) if self.anchored else self._anywhere(path)
+
+    def _anywhere(self, path: tuple[str, ...]) -> bool:
+        last = len(path) - 1
+        for place, name in enumerate(path):
+            if matches_segments(self.parts[0], name):
+                return not (self.directory and place == last)
+        return False
+
+    def _from_the_top(self, path: tuple[str, ...]) -> bool:
+        matched, skipping = False, False
+        for index, part in enumerate(self.parts):
+            if part == "":
+                skipping = False
+            elif part == "**":
+                if index == len(self.parts) - 1:
+                    break
+                skipping = True
+            elif "**" in part or not path:
+                return False
+            else:
+                place = next((at for at, name in enumerate(path) if matches_segments(part, name)), None)
+                if not skipping and place != 0:
+                    return False
+                matched = place is not None
+                path = path[place + 1 :] if place is not None else ()
+                skipping = False
+        return matched and not (self.directory and not path)
+
+
+class Artifact:
+    """The copy that Flux makes of a tree.
+
+    Args:
+        tree: The tree.
+        documents: Reads its ignore files.
+        ignore: `spec.ignore` of the source; None where it has none.
+        source: What the source is called.
+    """
+
+    def __init__(self, tree: Tree, documents: DocumentReader, ignore: str | None = None, source: str = "") -> None:
+        own = list(_from_files(tree, documents))
+        if ignore is not None:
+            own.extend(_lines(ignore, lambda number: f"line {number} of spec.ignore of {source}"))
+        defaults = () if own else _BY_DEFAULT
+        fixed = [Pattern.parse(one, "what Flux leaves out by default") for one in (*_ALWAYS, *defaults)]
+        self._patterns = [*fixed, *own[:_PATTERNS]]
+        self._known: dict[str, str | None] = {}
+
+    def excluded_by(self, path: str) -> str | None:
+        """What leaves a file out, `.sourceignore:3`; None where it is in the copy. The last pattern that fits holds."""
+        if path not in self._known:
+            parts = tuple(path.split("/"))
+            last = next((one for one in reversed(self._patterns) if one.matches(parts)), None)
+            self._known[path] = None if last is None or last.included else last.told
+        return self._known[path]
+
+
+def artifact_of(owner: Owner, reference: Mapping[str, Any], workshop: Workshop) -> Artifact:
+    """The copy of this repository that an owner reads by one of its references to a source."""
+    namespace = text(reference.get("namespace")) or owner.namespace
+    kind, name = text(reference.get("kind")), text(reference.get("name"))
+    source = workshop.world(owner).find(SOURCE_GROUP, kind, namespace, name)
+    ignore = mapping(source.data.get("spec")).get("ignore") if source is not None else None
+    key = ignore if isinstance(ignore, str) else None
+    if key not in workshop.artifacts:
+        workshop.artifacts[key] = Artifact(workshop.tree, workshop.context.documents, key, f"{kind} {namespace}/{name}")
+    found: Artifact = workshop.artifacts[key]
+    return found
+
+
+def _from_files(tree: Tree, documents: DocumentReader) -> Iterator[Pattern]:
+    """Patterns of every ignore file, those of a directory before those below it."""
+    paths = [path for path in tree.entries if path.rpartition("/")[2] == IGNORE_FILE and path not in tree.special]
+    documents.load(tree, paths)
+    for path in sorted(paths, key=lambda path: parent(path).split("/") if parent(path) else []):
+        written = (documents.source(tree, path) or b"").decode("utf-8", "replace")
+        domain = tuple(parent(path).split("/")) if parent(path) else ()
+        yield from _lines(written, lambda number, path=path: f"{path}:{number}", domain)
+
+
+def _lines(written: str, told: Any, domain: tuple[str, ...] = ()) -> Iterator[Pattern]:
+    for number, line in enumerate(written.split("\n"), 1):
+        line = line.removesuffix("\r")  # noqa: PLW2901 - Go's scanner drops it, too
+        if not line.startswith("#") and line.strip():
+            yield Pattern.parse(line, told(number), domain)
