@@ -15,6 +15,8 @@ from gitgate.sources.owners import Entry, OwnerType
 from gitgate.sources.tree_files import ancestors, inside, parent
 from gitgate.tree import Tree
 
+_SPELLINGS = (b"\\", b"!!", b"!<")
+"""An escape or a tag (`!!binary`) in a file can spell a mark in other bytes, so such a file is read to be sure."""
 BOOTSTRAP = "GitRepository flux-system/flux-system"
 """What `flux bootstrap` and the Flux operator call the source of the cluster itself."""
 
@@ -67,8 +69,8 @@ class Candidate:
 
 
 def marked_objects(tree: Tree, context: SourceContext, marks: Iterable[bytes]) -> tuple[Resource, ...]:
-    """Every object in files that have one of the marks in them, as written; what cannot be read is left to others."""
-    marks = tuple(marks)
+    """Every object in files that may have one of the marks in them, as written; others say what cannot be read."""
+    marks = (*marks, *_SPELLINGS)
     paths = [
         path
         for path in sorted(tree.entries)

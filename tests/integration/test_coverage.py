@@ -47,3 +47,23 @@ def test_a_file_that_cannot_be_judged_fails_the_command(tmp_path: Path, capsys: 
     said = capsys.readouterr().out
     assert "\x1b" not in said
     assert "failed          clusters/one/a.yaml" in said
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        r'"kustomize.toolkit.fluxcd\x2eio/v1"',
+        r'"kustomize.toolkit.flux\u0063d.io/v1"',
+        "!!binary a3VzdG9taXplLnRvb2xraXQuZmx1eGNkLmlvL3Yx",
+        "!<tag:yaml.org,2002:binary> a3VzdG9taXplLnRvb2xraXQuZmx1eGNkLmlvL3Yx",
+    ],
+    ids=["hexadecimal-escape", "unicode-escape", "binary", "binary-verbatim"],
+)
+def test_an_owner_cannot_hide_behind_how_its_group_is_spelt(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], written: str
+) -> None:
+    sync = SYNC.replace("kustomize.toolkit.fluxcd.io/v1", written)
+    RepositoryBuilder(tmp_path / "app").commit({**FILES, "clusters/one/flux-system/gotk-sync.yaml": sync})
+    run(["coverage", "main", "--git-dir", str(tmp_path / "app"), "-o", "json"])
+    files = json.loads(capsys.readouterr().out)["files"]
+    assert [file["readers"] for file in files if file["path"] == "clusters/one/a.yaml"] != [[]]
