@@ -16,7 +16,7 @@ LENGTH_LIMIT = 10_000
 """Characters of one pattern; the longest in published CustomResourceDefinitions are below 2,000."""
 
 REPETITION_LIMIT = 1000
-"""Go's own limit for one `{n,m}`: regexp/syntax/parse.go, `repeat`."""
+"""Go's own limit for `{n,m}`, nested ones multiplied: regexp/syntax/parse.go, `repeat` and `repeatIsValid`."""
 
 _POSIX_CLASSES = {
     "alnum": "0-9A-Za-z",
@@ -62,6 +62,9 @@ class _Translator:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._at = 0
+        # How often the part before this place repeats something, and the same for what each open group holds so far.
+        self._repeats = 1
+        self._groups: list[int] = [1]
 
     def run(self) -> str:
         parts: list[str] = []
@@ -71,15 +74,19 @@ class _Translator:
 
     def _next_part(self) -> str:
         character = self._pattern[self._at]
-        if character == "\\":
-            return self._escape()
-        if character == "[":
-            return self._character_class()
+        if character in "\\[":
+            self._repeats = 1
+            return self._escape() if character == "\\" else self._character_class()
         if character == "(":
             return self._group()
         if character == "{":
             return self._brace()
         self._at += 1
+        if character == ")" and len(self._groups) > 1:
+            self._repeats = self._groups.pop()
+            self._groups[-1] = max(self._groups[-1], self._repeats)
+        elif character not in "*+?":
+            self._repeats = 1
         # A lone closing bracket or brace is itself in Go.
         return "\\" + character if character in "]}" else character
 
@@ -88,15 +95,20 @@ class _Translator:
         if match is None or (match[1] is None and self._pattern.startswith("(?", self._at)):
             raise UnsupportedPatternError("uses a group that Go's regular expressions do not have")
         self._at = match.end()
+        if not match[0].endswith(")"):
+            self._groups.append(1)
         return match[0].replace("(?<", "(?P<")
 
     def _brace(self) -> str:
         match = _REPETITION.match(self._pattern, self._at)
         if match is None:
             self._at += 1
+            self._repeats = 1
             return r"\{"
-        if max(int(match[1]), int(match[2] or 0)) > REPETITION_LIMIT:
+        self._repeats *= max(int(match[1]), int(match[2] or 0))
+        if self._repeats > REPETITION_LIMIT:
             raise UnsupportedPatternError(f"repeats something more than {REPETITION_LIMIT} times")
+        self._groups[-1] = max(self._groups[-1], self._repeats)
         self._at = match.end()
         return match[0]
 

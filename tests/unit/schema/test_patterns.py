@@ -49,6 +49,9 @@ def matches(pattern: str, text: str) -> bool:
         (r"^[\.\-\\\]]$", [".", "-", "\\", "]"], ["a"]),
         (r"^[é-ü]$", ["ë"], ["a"]),
         ("^\n$", ["\n"], ["n"]),
+        (r"^(a{10}b{10}){100}$", [("a" * 10 + "b" * 10) * 100], ["a"]),
+        (r"^((a{500})(b{500})){2}$", [("a" * 500 + "b" * 500) * 2], ["a"]),
+        (r"^(?:a{1000}){0}(a{1000})*$", ["", "a" * 1000], ["a"]),
     ],
 )
 def test_a_pattern_matches_what_go_matches(pattern, yes, no):
@@ -60,7 +63,8 @@ def test_a_pattern_matches_what_go_matches(pattern, yes, no):
     "pattern",
     [
         "(?=a)", "(?!a)", "(?<=a)", "(?<!x)", r"(a)\1", r"\C", r"\Z", r"\c", "\\", "[a", "[", "[a-", r"[\]", "[z-a]",
-        "[[:foo:]]", "[[:^alpha:]]", "a{1001}", "a{1,99999}", r"\x{110000}", r"\x{d800}", "(?x)a", "(?P=n)", "a" * (LENGTH_LIMIT + 1),
+        "[[:foo:]]", "[[:^alpha:]]", "a{1001}", "a{1,99999}",
+        "(a{1000}){2}", "(?:a{1,1000}){1,1000}", "((a{20})*){51}", "(x(a{20})b){51}", "(a{2}|b{501}){2}", r"\x{110000}", r"\x{d800}", "(?x)a", "(?P=n)", "a" * (LENGTH_LIMIT + 1),
     ],
 )  # fmt: skip
 def test_what_go_refuses_or_what_cannot_be_translated_is_refused(pattern):
