@@ -11,10 +11,12 @@ from gitgate.yaml_problem import YamlProblem
 _CONFLICT = re.compile(r"(<{7} |={7}$|>{7} )", re.MULTILINE)
 # Outside quotes: at the start of a line or an item, as a value, or inside a plain one.
 _TEMPLATE = re.compile(r"""^[ \t]*(?:- +)*(?:\{\{|\{%)|^[^'"#\n]*\{\{""", re.MULTILINE)
+_TOO_DEEP = "exceeded maximum nesting depth"
 _BRACES = re.compile(r"\{\{|\{%")
 
 # Problem of libyaml, what it means, and what to do; `{line}` is the line that the construct began on.
 _EXPLANATIONS = (
+    (_TOO_DEEP, "mappings and lists nest too deeply", "Split the file, or write it more simply."),
     (
         "mapping values are not allowed",
         'a second ": " on a line that has a value, or a line above that is not finished',
@@ -147,8 +149,10 @@ def syntax_problem(error: Any, source: bytes, line: int, document: int) -> YamlP
         or _explained(problem, here, start, line)
     )
     position = Position(line + advice.place.line, advice.place.column + 1)
+    # libyaml reads ahead of its events and stops at a depth of its own, before the builder comes to ours.
+    code = "yaml-limit" if problem.startswith(_TOO_DEEP) else "yaml-syntax"
     return YamlProblem(
-        code="yaml-syntax", message=advice.message, position=position, document=document, fix=advice.fix, fatal=True
+        code=code, message=advice.message, position=position, document=document, fix=advice.fix, fatal=True
     )
 
 

@@ -273,8 +273,8 @@ DEEP_ALIASES = "a0: &a0 [x]\n" + "".join(f"a{level}: &a{level} [*a{level - 1}]\n
 
 BOMBS = [
     ("[" * MILLION, "yaml-limit"),
-    ("{" * MILLION, "yaml-template"),
-    ("[{" * (MILLION // 2), "yaml-invalid-value"),
+    ("{" * MILLION, "yaml-limit"),
+    ("[{" * (MILLION // 2), "yaml-limit"),
     ("{a: " * (MILLION // 4), "yaml-limit"),
     ("- " * MILLION, "yaml-limit"),
     ("? " * MILLION, "yaml-invalid-value"),
@@ -310,7 +310,7 @@ BOMBS = [
     ("a: " + "1_" * (MILLION // 2), "none"),
     ("[" + "y," * 200_000 + "]", "none"),
     ("{" + "a: 1," * 90_000 + "}", "none"),
-    ("{{" * (MILLION // 2), "yaml-template"),
+    ("{{" * (MILLION // 2), "yaml-limit"),
     (": " * MILLION, "yaml-syntax"),
     ("x" * 5 * MILLION, "yaml-limit"),
     ('{"a":' * 200_000, "yaml-limit"),
