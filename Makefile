@@ -13,7 +13,7 @@ export PATH := $(TOOLS)/bin:$(PATH)
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-$(VENV)/.installed: pyproject.toml tools/install.sh
+$(VENV)/.installed: pyproject.toml tools/install.sh tools/constraints.txt
 	sh tools/install.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 
@@ -56,10 +56,13 @@ schemas: install  ## write schemas/kubernetes-*.json.gz from kubernetes-validate
 policies: install  ## write policies/pod-security-*.yaml and their examples from the table of controls
 	$(BIN)/python tools/build_pod_security.py
 
-lock: install  ## write action/requirements.txt, the versions that the GitHub Action installs
+lock: install  ## write the pinned versions: action/requirements.txt for the GitHub Action, tools/constraints.txt for development
 	$(BIN)/pip install --quiet --group lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-emit-index-url \
+		--custom-compile-command "make lock" --output-file tools/constraints.txt \
+		pyproject.toml --all-extras --group test --group lint --group schemas --group build
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-		--custom-compile-command "make lock" --output-file action/requirements.txt pyproject.toml action/requirements.in
+		--constraint tools/constraints.txt --custom-compile-command "make lock" --output-file action/requirements.txt pyproject.toml action/requirements.in
 
 bench: install tools  ## speed, as ratios against baselines in the same run
 	$(BIN)/python -m benchmarks

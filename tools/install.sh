@@ -22,4 +22,5 @@ if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
 fi
 # Dependency groups (PEP 735) need pip 25.1.
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable . --group test --group lint
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --constraint tools/constraints.txt \
+    --editable . --group test --group lint
