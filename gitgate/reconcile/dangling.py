@@ -10,7 +10,7 @@ from gitgate.reconcile.places import told
 from gitgate.reconcile.references import Reference, get, mappings, pod_template, references_of, spec_of
 from gitgate.reconcile.scene import Scene, Side
 from gitgate.resource import Resource
-from gitgate.sources.clusters import BOOTSTRAP
+from gitgate.sources.bootstrap import BOOTSTRAP
 
 
 def dangling(scene: Scene) -> Iterator[Consequence]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gitgate.path_glob import matches_any
 from gitgate.resource import Origin, Resource
 from gitgate.sources.base import MANIFEST_SUFFIXES, SourceContext
+from gitgate.sources.bootstrap import BOOTSTRAP
 from gitgate.sources.manifest_files import RULEBOOK
 from gitgate.sources.objects import file_locator, read_objects
 from gitgate.sources.owners import Entry, OwnerType
@@ -17,8 +18,6 @@ from gitgate.tree import Tree
 
 _SPELLINGS = (b"\\", b"!!", b"!<")
 """An escape or a tag (`!!binary`) in a file can spell a mark in other bytes, so such a file is read to be sure."""
-BOOTSTRAP = "GitRepository flux-system/flux-system"
-"""What `flux bootstrap` and the Flux operator call the source of the cluster itself."""
 
 
 @dataclass(frozen=True, slots=True)

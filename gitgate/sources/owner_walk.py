@@ -13,8 +13,8 @@ from gitgate.settings import ClusterSetting
 from gitgate.sources.argocd.entries import entry_groups
 from gitgate.sources.argocd.repository import GROUP as ARGO_CD
 from gitgate.sources.base import SourceContext
+from gitgate.sources.bootstrap import BOOTSTRAP
 from gitgate.sources.clusters import (
-    BOOTSTRAP,
     Candidate,
     Cluster,
     candidates_of,

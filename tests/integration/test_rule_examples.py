@@ -118,6 +118,7 @@ NOT_IN_ONE_FILE: Mapping[str, str] = {
             "agent-limit",
             "agent-not-rendered",
             "agent-substitution",
+            "agent-undefined-variable",
             "agent-uncovered-file",
             "agent-unproved-reference",
             "agent-unresolved-variable",

@@ -84,6 +84,18 @@ RULES: tuple[Rule, ...] = (
         references=(_KUSTOMIZATION + "#post-build-variable-substitution",),
     ),
     Rule(
+        id="schema/agent-undefined-variable",
+        title="Variables with neither value nor default",
+        severity=Severity.WARNING,
+        what=(
+            "Objects have variables that nothing gives a value, and no default. Where the repository shows that the "
+            "kustomize-controller is strict, as it is since 1.9, this is `schema/agent-substitution`."
+        ),
+        why="A strict kustomize-controller applies nothing of the whole Kustomization; older ones put nothing there.",
+        remedy="Give the variable a value or a default (`${name:=default}`), or write `$${` where none is meant.",
+        references=(_KUSTOMIZATION + "#post-build-variable-substitution",),
+    ),
+    Rule(
         id="schema/agent-refused",
         title="What an AppProject does not permit",
         severity=Severity.ERROR,

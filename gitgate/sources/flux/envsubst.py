@@ -37,6 +37,7 @@ class _Scanner:
     at: int
     lookup: Lookup
     strict: bool
+    undefined: set[str]
 
     def peek(self) -> str:
         return self.text[self.at : self.at + 1]
@@ -58,18 +59,19 @@ class _Scanner:
         return self.text[start : self.at]
 
 
-def expand(text: str, lookup: Lookup, *, strict: bool = False) -> str:
+def expand(text: str, lookup: Lookup, *, strict: bool = False, undefined: set[str] | None = None) -> str:
     """Expand every variable in a text.
 
     Args:
         text: Any text.
         lookup: The values.
         strict: Is a variable an error that has neither value nor default?
+        undefined: Takes in the names of such variables.
 
     Raises:
         SubstitutionError: The text is not what Flux can read, or `strict` finds something.
     """
-    scanner = _Scanner(text, 0, lookup, strict)
+    scanner = _Scanner(text, 0, lookup, strict, set() if undefined is None else undefined)
     parts: list[str] = []
     while scanner.at < len(text):
         if scanner.opens():
@@ -120,6 +122,8 @@ def _variable(scanner: _Scanner, depth: int) -> str:  # noqa: PLR0911 - one for 
 
 def _value(scanner: _Scanner, name: str) -> str:
     value = scanner.lookup(name)
+    if value is None:
+        scanner.undefined.add(name)
     if value is None and scanner.strict:
         raise SubstitutionError(f"the variable {name} has no value, which strict substitution demands")
     return value or ""

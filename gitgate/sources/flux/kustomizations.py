@@ -18,7 +18,7 @@ from gitgate.sources.flux.dependencies import dependency_problems
 from gitgate.sources.flux.envsubst import SubstitutionError
 from gitgate.sources.flux.generate import SpecError, root_node
 from gitgate.sources.flux.sources import FluxSource, Whose, find_source, inside_source, source_key
-from gitgate.sources.flux.substitution import Substitution, sources_of, variables_of
+from gitgate.sources.flux.substitution import Substitution, is_strict, sources_of, variables_of
 from gitgate.sources.kustomize_build import Built
 from gitgate.sources.kustomize_graph import HARMLESS, Closure, KustomizeGraph, Node
 from gitgate.sources.kustomize_render import KustomizeRenderer, Rendered
@@ -28,6 +28,8 @@ from gitgate.sources.tree_files import PathKind
 
 GROUP = "kustomize.toolkit.fluxcd.io"
 KIND = "Kustomization"
+_NAMES = 10
+"""Variables that a message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +247,8 @@ class _Rendering:
     def _substituted(self, resources: Iterable[Resource]) -> tuple[list[Resource], list[Problem]]:
         """The objects with their variables expanded and the common metadata laid over."""
         owner, workshop = self.owner, self.workshop
-        substitution = Substitution(variables_of(owner, workshop.world(owner)))
+        world = workshop.world(owner)
+        substitution = Substitution(variables_of(owner, world), is_strict(world))
         common = mapping(owner.spec.get("commonMetadata"))
         changed: list[Resource] = []
         problems: list[Problem] = []
@@ -270,18 +273,32 @@ class _Rendering:
         return changed, problems
 
     def _unknown(self, substitution: Substitution) -> Iterator[Problem]:
+        if substitution.undefined and not substitution.strict:
+            does = (
+                "puts nothing in their place"
+                if substitution.strict is False
+                else "fails, or puts nothing in their place"
+            )
+            names = _shown(substitution.undefined)
+            message = f"{self.owner.name} has variables with neither value nor default: {names}; Flux {does}"
+            yield self.workshop.problem(
+                self.owner, "agent-undefined-variable", message, ("spec", "postBuild"), detail=names
+            )
         if not substitution.unknown:
             return
-        names = ", ".join(sorted(substitution.unknown)[:10])
-        more = f" and {len(substitution.unknown) - 10} more" if len(substitution.unknown) > 10 else ""
+        names = _shown(substitution.unknown)
         missing = ", ".join(told for told, _ in substitution.variables.missing)
-        message = (
-            f"{self.owner.name} has variables without a value in the repository: {names}{more}; it has no {missing}"
-        )
+        message = f"{self.owner.name} has variables without a value in the repository: {names}; it has no {missing}"
         _, path = substitution.variables.missing[0]
         yield self.workshop.problem(
             self.owner, "agent-unresolved-variable", f"{message} in plain text", path, detail=names
         )
+
+
+def _shown(names: Iterable[str]) -> str:
+    listed = sorted(names)
+    more = f" and {len(listed) - _NAMES} more" if len(listed) > _NAMES else ""
+    return ", ".join(listed[:_NAMES]) + more
 
 
 def _left_out(artifact: Artifact, paths: Iterable[str]) -> str:

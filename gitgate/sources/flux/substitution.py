@@ -22,6 +22,10 @@ from gitgate.yaml_document import is_encrypted, read_yaml
 
 SUBSTITUTE_KEY = "kustomize.toolkit.fluxcd.io/substitute"
 """Label or annotation of objects."""
+_CONTROLLER = "kustomize-controller"
+_GATE = re.compile(r"^--feature-gates=(?:.*,)?StrictPostBuildSubstitutions=([A-Za-z0-9]+)")
+_VERSION = re.compile(_CONTROLLER + r":v([0-9]{1,4})\.([0-9]{1,4})\.")
+_STRICT_SINCE = (1, 9)
 _NAME = re.compile(r"[_A-Za-z][_A-Za-z0-9]*\Z")
 _UNKNOWN = f"gitgate-unknown-{secrets.token_hex(8)}-"
 """Stands for a value that nobody knows while text is expanded and read; no input can know it."""
@@ -91,17 +95,40 @@ def data_of(resource: Resource) -> dict[str, str] | None:
     return found | {key: value for key, value in mapping(data.get("stringData")).items() if isinstance(value, str)}
 
 
+def is_strict(world: World) -> bool | None:
+    """Is a variable without a value an error to the kustomize-controller of a cluster? None where that is not known.
+
+    Source: fluxcd/kustomize-controller, docs/README.md, `StrictPostBuildSubstitutions`: the default since 1.9.0.
+    """
+    for resource in world.of_kind("apps", "Deployment"):
+        if resource.id.name != _CONTROLLER:
+            continue
+        pod = mapping(mapping(mapping(resource.data.get("spec")).get("template")).get("spec"))
+        for container in map(mapping, items(pod.get("containers"))):
+            for argument in items(container.get("args")):
+                found = _GATE.search(text(argument))
+                if found is not None:
+                    return found[1] in {"true", "True", "TRUE", "t", "T", "1"}
+            version = _VERSION.search(text(container.get("image")))
+            if version is not None:
+                return (int(version[1]), int(version[2])) >= _STRICT_SINCE
+    return None
+
+
 @dataclass(slots=True)
 class Substitution:
     """The expansion of one owner's objects.
 
     Attributes:
+        strict: Does Flux fail where a variable has neither value nor default? None where that is not known.
         unknown: Names that were met and whose values nobody knows.
+        undefined: Names that were met and that have neither value nor default.
     """
 
     variables: Variables
-    strict: bool = False
+    strict: bool | None = False
     unknown: set[str] = field(default_factory=set)
+    undefined: set[str] = field(default_factory=set)
 
     def apply(self, data: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[FieldPath, ...]]:
         """One object expanded, and the fields in it that nobody knows.
@@ -113,7 +140,7 @@ class Substitution:
             return data, ()
         if self.variables.invalid:
             raise SubstitutionError(f"{self.variables.invalid[0]!r} is no name for a variable")
-        expanded = expand(_write(data), self._lookup, strict=self.strict)
+        expanded = expand(_write(data), self._lookup, strict=self.strict is True, undefined=self.undefined)
         file = read_yaml(expanded.encode("utf-8", "surrogatepass"))
         fatal = next((problem.message for problem in file.problems if problem.fatal), None)
         if fatal is not None or len(file.documents) != 1 or not isinstance(file.documents[0].value, dict):

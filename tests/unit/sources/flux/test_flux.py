@@ -157,6 +157,47 @@ def test_a_variable_that_nobody_knows_stays_and_is_marked() -> None:
     assert agents(snapshot) == [("agent-unresolved-variable", "clusters/one/apps.yaml", 10)]
 
 
+def controller(version: str, *arguments: str) -> str:
+    return f"""\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: kustomize-controller, namespace: flux-system}}
+spec:
+  template:
+    spec:
+      containers:
+        - name: manager
+          image: ghcr.io/fluxcd/kustomize-controller:v{version}
+          args: {list(arguments)}
+"""
+
+
+LENIENT_GATE, STRICT_GATE = (
+    f"--feature-gates=A=true,StrictPostBuildSubstitutions={said}" for said in ("false", "true")
+)
+
+
+@pytest.mark.parametrize(
+    ("deployment", "code", "value"),
+    [
+        (None, "agent-undefined-variable", "x-"),
+        (controller("1.8.2"), "agent-undefined-variable", "x-"),
+        (controller("1.8.2", STRICT_GATE), "agent-substitution", "x-${nothing}"),
+        (controller("1.9.0"), "agent-substitution", "x-${nothing}"),
+        (controller("1.9.0", LENIENT_GATE), "agent-undefined-variable", "x-"),
+    ],
+)
+def test_a_variable_with_neither_value_nor_default_is_told_as_the_controller_takes_it(
+    deployment: str | None, code: str, value: str
+) -> None:
+    files = {"apps/a.yaml": CONFIG.format(name="a", value="x-${nothing}")}
+    if deployment is not None:
+        files["clusters/one/flux-system/gotk-components.yaml"] = deployment
+    snapshot = one_app("postBuild: {substitute: {a: b}}\n", files)
+    assert [told for told, _, _ in agents(snapshot)] == [code]
+    assert found(snapshot, "ConfigMap", "a").data["data"] == {"a": value}
+
+
 def test_without_a_variable_nothing_is_expanded() -> None:
     snapshot = one_app("", {"apps/a.yaml": CONFIG.format(name="a", value="${broken")})
     assert found(snapshot, "ConfigMap", "a").data["data"] == {"a": "${broken"}
