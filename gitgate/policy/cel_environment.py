@@ -29,6 +29,7 @@ _EXTENSIONS = [
     {"name": "strings", "version": 2},
     {"name": "optional"},
     {"name": "sets"},
+    {"name": "lists"},
     {"name": "two-var-comprehensions"},
 ]
 _NUMBERS = (cel.Type.INT, cel.Type.UINT, cel.Type.DOUBLE)
@@ -588,7 +589,10 @@ def _since(text: str, checked: CheckedExpression) -> Since | None:
     if latest is None or latest[0] == "1.0":
         return None
     version, what, number = latest
-    return (version, what, *place_of(text, checked.positions.get(number, 0)))
+    # An API server takes in new expressions what the version before it knows, so that it can be taken back:
+    # k8s.io/apiserver/pkg/cel/environment/base.go, `DefaultCompatibilityVersion`.
+    major, minor = _number(version)
+    return (f"{major}.{minor + 1}", what, *place_of(text, checked.positions.get(number, 0)))
 
 
 def _later(left: tuple[str, str, int] | None, right: tuple[str, str, int]) -> tuple[str, str, int]:

@@ -96,7 +96,8 @@ def _quantity_functions() -> Iterator[Function]:
     since = "1.28"
     yield Function("quantity", (STRING,), QUANTITY, quantity.quantity, member=False, since=since)
     yield Function("isQuantity", (STRING,), BOOL, quantity.is_quantity, member=False, since=since)
-    yield Function("sign", (QUANTITY,), INT, quantity.sign, since=since)
+    # The documentation shows it as a member; `cel.Overload` makes it none.
+    yield Function("sign", (QUANTITY,), INT, quantity.sign, member=False, since=since)
     yield Function("isInteger", (QUANTITY,), BOOL, quantity.is_integer, since=since)
     yield Function("asInteger", (QUANTITY,), INT, quantity.as_integer, since=since)
     yield Function("asApproximateFloat", (QUANTITY,), DOUBLE, quantity.as_float, since=since)
@@ -193,6 +194,11 @@ INTERNAL: tuple[Function, ...] = (
 _INTRODUCED = {
     # ext.Strings version 2, against version 0 before
     **dict.fromkeys(("string_format", "list_join", "list_join_string", "strings_quote"), "1.29"),
+    # ext.Lists version 3; the last two belong to version 2 of the optional types, which came with cel-go
+    **dict.fromkeys(
+        ("list_slice", "list_flatten", "list_flatten_int", "list_distinct", "list_range", "list_reverse"), "1.34"
+    ),
+    **dict.fromkeys(("list_first", "list_last"), "1.33"),
     **dict.fromkeys(("list_sets_contains_list", "list_sets_equivalent_list", "list_sets_intersects_list"), "1.29"),
 }
 _INTRODUCED_PREFIXES = (
@@ -205,8 +211,13 @@ _BY_ID = {function.id: function.since for function in FUNCTIONS}
 
 
 def introduced(overload: str) -> str:
-    """The Kubernetes version that brought an overload of a checked expression; `1.0` for what was always there."""
+    """The Kubernetes version that introduced an overload of a checked expression; `1.0` for what was always there.
+
+    The next version is the first that takes it in new expressions, see `cel_environment`.
+    """
     for prefix, version in _INTRODUCED_PREFIXES:
         if overload.startswith(prefix):
             return version
+    if overload.endswith(("_sort", "_sortByAssociatedKeys")):
+        return "1.34"
     return _BY_ID.get(overload) or _INTRODUCED.get(overload, _ANY_VERSION)

@@ -34,8 +34,16 @@ def literal_errors(
         checked: The expression.
         reason_against: Says what is wrong with a literal argument of `matches`, `duration` or `timestamp`.
     """
+    formatted = {
+        node.children[1].id
+        for node in checked.root.walk()
+        if node.kind == "call" and node.name == "format" and len(node.children) == 2
+    }
     for node in checked.root.walk():
         if node.kind == "list":
+            # `validator_homogeneous_literals` leaves the arguments of format alone.
+            if node.id in formatted:
+                continue
             yield from _mixed(node.children, checked)
         elif node.kind == "struct" and not node.name:
             yield from _mixed(node.children[::2], checked)

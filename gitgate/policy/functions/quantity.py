@@ -12,7 +12,7 @@ from typing import Any
 
 from gitgate.policy.functions import Opaque, content, opaque
 
-_TEXT = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)([numkMGTPE]?|[KMGTPE]i|[eE][+-]?\d{1,4})", re.ASCII)
+_TEXT = re.compile(r"(?!\Z)([+-]?)(\d*\.?\d*)([numkMGTPE]?|[KMGTPE]i|[eE][+-]?\d{1,4})", re.ASCII)
 _LONGEST = 100
 """Characters; longer numbers than any quantity needs are not worth exact arithmetic."""
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
@@ -31,7 +31,8 @@ def parse(text: str) -> Fraction:
     if match is None:
         raise ValueError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
     sign, digits, suffix = match.groups()
-    number = Fraction(digits if not digits.endswith(".") else digits[:-1])
+    # `Mi` alone is none of them, and so is a sign or a point: `parseQuantityString` takes no digits for 0.
+    number = Fraction(f"0{digits}0" if "." in digits else f"0{digits}")
     if suffix in _BINARY:
         number *= 2 ** _BINARY[suffix]
     elif suffix in _DECIMAL:

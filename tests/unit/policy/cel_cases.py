@@ -229,7 +229,10 @@ isQuantity('10Mi')
 !isQuantity('1,3G')
 !isQuantity('200K')
 !isQuantity('Three')
-!isQuantity('Mi')
+isQuantity('Mi')
+quantity('-.k') == quantity('0')
+!isQuantity('')
+!isQuantity('..')
 quantity('150Mi') == quantity('0.15Gi') || true
 quantity('1000m') == quantity('1')
 quantity('1Ki') == quantity('1024')
@@ -240,15 +243,15 @@ quantity('50000000G').isInteger()
 !quantity('1m').isInteger()
 quantity('50k').asInteger() == 50000
 quantity('50.703k').asApproximateFloat() == 50703.0
-quantity('-1').sign() == -1
-quantity('0').sign() == 0
+sign(quantity('-1')) == -1
+sign(quantity('0')) == 0
 quantity('150Mi').isGreaterThan(quantity('100Mi'))
 quantity('50M').isLessThan(quantity('100M'))
 quantity('200M').compareTo(quantity('0.2G')) == 0
 quantity('50k').add(quantity('20')) == quantity('50020')
 quantity('50k').sub(20) == quantity('49980')
-quantity('50k').sub(quantity('50000')).sign() == 0
-quantity('1').add(-2).sign() == -1
+sign(quantity('50k').sub(quantity('50000'))) == 0
+sign(quantity('1').add(-2)) == -1
 quantity(object.spec.memory).isGreaterThan(quantity('1G'))
 isIP('127.0.0.1')
 isIP('::1')
@@ -330,6 +333,15 @@ semver('v01.2', true) == semver('1.2.0')
 {'a': 1, 'b': 2}.transformMap(k, v, v * 2) == {'a': 2, 'b': 4}
 {'a': 1, 'b': 2}.transformMap(k, v, v > 1, v) == {'b': 2}
 {'a': 'x'}.transformMapEntry(k, v, {v: k}) == {'x': 'a'}
+'%s is %d'.format(['x', 3]) == 'x is 3'
+[2, 1].sort() == [1, 2]
+[1, 1].distinct() == [1]
+[[1]].flatten() == [1]
+[1, 2].slice(0, 1) == [1]
+lists.range(3) == [0, 1, 2]
+[1, 2].reverse() == [2, 1]
+[{'a': 2}, {'a': 1}].sortBy(x, x.a)[0].a == 1
+[1, 2].first().value() == 1
 """
 
 FAILS_WHEN_RUN = """
@@ -360,7 +372,6 @@ object.spec.isGreaterThan(quantity('1'))
 
 DOES_NOT_COMPILE = """
 object.spec.enabled
-'%s is %d'.format(['x', 3]) == 'x is 3'
 1 +
 1 == 'a'
 1 + 1.0 == 2.0
@@ -382,12 +393,6 @@ math.greatest(1, 2) == 2
 math.abs(-1) == 1
 base64.encode(b'a') == 'YQ=='
 base64.decode('YQ==') == b'a'
-[2, 1].sort() == [1, 2]
-[1, 1].distinct() == [1]
-[[1]].flatten() == [1]
-[1, 2].slice(0, 1) == [1]
-lists.range(3) == [0, 1, 2]
-[1, 2].reverse() == [2, 1]
 'abc'.reverse() == 'cba'
 regex.extract('a', 'a').hasValue()
 regex.replace('a', 'a', 'b') == 'b'
@@ -406,6 +411,8 @@ self == 1
 object.spec.replicas
 'text'
 1
+quantity('1').sign() == 1
+['x', 3].size() == 2
 """
 
 
