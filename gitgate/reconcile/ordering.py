@@ -115,7 +115,9 @@ def cycles(side: Side) -> Iterator[Consequence]:
     ]
     waits = {str(one.id): tuple(depends_on(one)) for one in agents}
     for resource, others in _in_cycles(agents, waits):
-        message = f"it depends on itself, by way of {others}: none of them is ever applied"
+        message = "it depends on itself: it is never applied"
+        if others != _ITSELF:
+            message = f"it depends on itself, by way of {others}: none of them is ever applied"
         yield happens_to(resource, "dependency-cycle", message, ("spec", "dependsOn"), other=others)
     owned = [one for one in side.resources if get(one.data, "metadata", "ownerReferences")]
     owners = {
@@ -126,11 +128,14 @@ def cycles(side: Side) -> Iterator[Consequence]:
         for one in owned
     }
     for resource, others in _in_cycles(owned, owners):
-        message = f"it owns itself, by way of {others}: deleting one deletes them all, or blocks"
+        way = "" if others == _ITSELF else f", by way of {others}"
+        message = f"it owns itself{way}: deleting one deletes them all, or blocks"
         yield happens_to(resource, "dependency-cycle", message, ("metadata", "ownerReferences"), other=others)
 
 
 _MEMBERS = 5
+_ITSELF = "itself"
+"""The others of a ring that has none."""
 
 
 def _in_cycles(resources: Iterable[Resource], edges: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[Resource, str]]:
@@ -139,7 +144,7 @@ def _in_cycles(resources: Iterable[Resource], edges: Mapping[str, tuple[str, ...
     for ring in rings(edges):
         first, *others = sorted(ring)
         more = f" and {len(others) - _MEMBERS} more" if len(others) > _MEMBERS else ""
-        yield by_name[first], (", ".join(others[:_MEMBERS]) or "itself") + more
+        yield by_name[first], (", ".join(others[:_MEMBERS]) or _ITSELF) + more
 
 
 def absent(scene: Scene) -> Iterator[Consequence]:

@@ -249,10 +249,35 @@ def _service(live: Object, proposed: Object, version: str) -> Iterator[Failure]:
     elif new and not old:
         words = f"Invalid value: {json.dumps([new])}: may not change once set"
         yield _immutable(("spec", "clusterIPs", 0), words, Certainty.ASSUMED)
+    yield from _families(before, after)
+    checks = [spec.get("healthCheckNodePort") for spec in (before, after)]
+    if _needs_check(before) and _needs_check(after) and checks[1] and checks[0] != checks[1]:
+        # validateServiceExternalTrafficFieldsUpdate; the server allocated a port where the base names none.
+        certainty = Certainty.CERTAIN if checks[0] else Certainty.ASSUMED
+        yield _immutable(("spec", "healthCheckNodePort"), "Forbidden: " + IMMUTABLE, certainty)
     if (before.get("loadBalancerClass") or "") != (after.get("loadBalancerClass") or "") and (
         before.get("type") == after.get("type") == "LoadBalancer"
     ):
         yield _immutable(("spec", "loadBalancerClass"), "Invalid value: may not change once set")
+
+
+def _needs_check(spec: Object) -> bool:
+    return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
+
+
+def _families(before: Object, after: Object) -> Iterator[Failure]:
+    """In core, validateUpgradeDowngradeIPFamilies; of families that the server chose nothing is said."""
+    old, new = before.get("ipFamilies") or (), after.get("ipFamilies") or ()
+    if not old or not new or "None" in (before.get("clusterIP"), after.get("clusterIP")):
+        return
+    if old[0] != new[0]:
+        words = f"Invalid value: {json.dumps(list(new))}: may not change once set"
+        yield _immutable(("spec", "ipFamilies", 0), words)
+    elif len(new) < len(old) and after.get("ipFamilyPolicy") != "SingleStack":
+        words = "must be set to 'SingleStack' when releasing the secondary ipFamily"
+        yield _immutable(
+            ("spec", "ipFamilyPolicy"), f"Invalid value: {json.dumps(after.get('ipFamilyPolicy'))}: {words}"
+        )
 
 
 def _claim(live: Object, proposed: Object, version: str) -> Iterator[Failure]:  # noqa: ARG001

@@ -65,6 +65,8 @@ def _gone(follows: Iterable[Consequence]) -> Iterator[str]:
     for one in follows:
         if one.code in _BEYOND and one.resource.kind not in _DATA:
             yield f"{one.resource}: {one.message}; {_BEYOND[one.code]}"
+        elif one.code == "ownership-move" and one.resource.kind in _DATA:
+            yield f"{one.resource} may be created anew where it changes hands, without {_DATA[one.resource.kind]}"
 
 
 def _lost(forward: Plan, backward: Plan) -> Iterator[str]:

@@ -18,8 +18,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
+from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.server.binaries import cached_versions, find_binaries
 from gitgate.reconcile.server.control_plane import ControlPlane
+from tests.agreement.kubectl import KubectlServer
 from tests.agreement.outcomes import Outcome, predicted, run
 from tests.agreement.pairs import Pair, corpus_pairs, pairs
 from tests.agreement.policies import judge_policies
@@ -43,12 +45,15 @@ def main() -> int:
     parser.add_argument("--kind", action="append", help="only these kinds")
     parser.add_argument("--seed", type=int, default=0, help="another choice of changes, without those of 0")
     parser.add_argument("--repository", type=Path, action="append", help="the objects of this clone, instead of ours")
+    parser.add_argument("--kubectl", type=Path, help="apply with this program")
+    parser.add_argument("--method", type=ApplyMethod, choices=list(ApplyMethod), default=ApplyMethod.SERVER_SIDE,
+                        help="how: server-side; and with --kubectl client-side or replace")  # fmt: skip
     parser.add_argument("--only", choices=("plan", "policies"), help="one of the two; both otherwise")
     arguments = parser.parse_args()
     good = True
     for path in arguments.recorded or ():
         version, each, seed, actual = load(path)
-        good &= report(version, _chosen(arguments, version, each, seed), actual)
+        good &= report(version, _chosen(arguments, version, each, seed), actual, arguments.method)
     for minor in () if arguments.recorded else arguments.kubernetes or cached_versions():
         chosen = _chosen(arguments, minor, arguments.each, arguments.seed)
         with ControlPlane(find_binaries(minor)) as plane:
@@ -57,11 +62,15 @@ def main() -> int:
                 good &= report_policies(minor, play(plane))
             if arguments.only == "policies":
                 continue
-            actual = run(chosen, Server(plane.client))
+            by = (
+                KubectlServer(plane, arguments.kubectl, arguments.method) if arguments.kubectl else Server(plane.client)
+            )
+            actual = run(chosen, by)
         if arguments.record:
             name = "repositories" if arguments.repository else "held-out" if arguments.seed else "agreement"
+            name = f"kubectl-{arguments.method}" if arguments.kubectl else name
             save(arguments.record / f"{name}-{minor}.jsonl.gz", minor, arguments.each, actual, arguments.seed)
-        good &= report(minor, chosen, actual)
+        good &= report(minor, chosen, actual, arguments.method)
     return 0 if good else 1
 
 
@@ -95,7 +104,7 @@ def load(path: Path) -> tuple[str, int, int, dict[str, Outcome]]:
     return about["version"], about["each"], about.get("seed", 0), found
 
 
-def report(version: str, chosen: list[Pair], actual: Mapping[str, Outcome]) -> bool:
+def report(version: str, chosen: list[Pair], actual: Mapping[str, Outcome], method: ApplyMethod) -> bool:
     """Print agreement by class and by kind, and every disagreement.
 
     Returns:
@@ -103,7 +112,7 @@ def report(version: str, chosen: list[Pair], actual: Mapping[str, Outcome]) -> b
     """
     refused = sum(actual[pair.key].verdict == "refused" for pair in chosen)
     chosen = [pair for pair in chosen if actual[pair.key].verdict != "refused"]
-    said = {pair.key: _told(predicted(pair, version), actual[pair.key]) for pair in chosen}
+    said = {pair.key: _told(predicted(pair, version, method), actual[pair.key]) for pair in chosen}
     wrong: list[str] = []
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
     table: Counter[tuple[str, str]] = Counter()

@@ -6,11 +6,15 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from gitgate.location import FieldPath, format_field_path
 from gitgate.proposal import Snapshot
+from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.changes import changed_paths
+from gitgate.reconcile.kinds import Kinds
+from gitgate.reconcile.outcome import predict_update
 from gitgate.reconcile.plan import Action, make_plan
 from gitgate.resource import Origin, Resource, ResourceId, split_api_version
 from tests.agreement.pairs import Pair, definition
@@ -40,8 +44,10 @@ class Outcome:
     message: str = ""
 
 
-def predicted(pair: Pair, version: str) -> Outcome:
+def predicted(pair: Pair, version: str, method: ApplyMethod = ApplyMethod.SERVER_SIDE) -> Outcome:
     """What gitgate says."""
+    if method is not ApplyMethod.SERVER_SIDE:
+        return _applied_otherwise(pair, version, method)
     before, after = (Snapshot((_resource(definition()), _resource(one))) for one in (pair.base, pair.head))
     item = next(
         one for one in make_plan(before, after, version).objects if one.id.name == pair.base["metadata"]["name"]
@@ -52,6 +58,23 @@ def predicted(pair: Pair, version: str) -> Outcome:
         return Outcome(verdict, (), first.place or format_field_path(first.field), first.message)
     paths = _compared(pair, (change.path for change in item.changes)) if verdict == "update" else ()
     return Outcome(verdict, paths)
+
+
+def _applied_otherwise(pair: Pair, version: str, method: ApplyMethod) -> Outcome:
+    node = _kinds(version).find(_resource(pair.base))
+    assert node is not None
+    outcome = predict_update(node, pair.base, pair.head, version=version, method=method)
+    if outcome.failures:
+        first = outcome.failures[0]
+        return Outcome("fail", (), first.place or format_field_path(first.field), first.message)
+    everything = changed_paths(outcome.before, outcome.after)
+    paths = _compared(pair, everything)
+    return Outcome("update" if everything else "unchanged", paths)
+
+
+@lru_cache
+def _kinds(version: str) -> Kinds:
+    return Kinds(version, (_resource(definition()),))
 
 
 def _resource(data: Mapping[str, Any]) -> Resource:

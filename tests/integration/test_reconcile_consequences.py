@@ -118,7 +118,11 @@ def test_the_settings_of_the_base_let_a_crowd_pass_and_those_of_the_change_do_no
 def test_a_waiver_of_the_base_lets_one_crowd_pass_and_one_of_the_change_does_not(judge) -> None:
     waiver = {"rule": "reconcile/not-examined", "path": "b.yaml", "owner": "team-shop", "reason": "load test",
               "expires": "2026-12-31"}  # fmt: skip
-    after, path, now = {"a.yaml": [CONFIG], "b.yaml": crowd()}, ".gitgate/waivers.yaml", ("--now", "2026-12-01T12:00:00")
+    after, path, now = (
+        {"a.yaml": [CONFIG], "b.yaml": crowd()},
+        ".gitgate/waivers.yaml",
+        ("--now", "2026-12-01T12:00:00"),
+    )
     proposed = {"version": 1, "waivers": [waiver]}
     refused = judge({"a.yaml": [CONFIG]}, {**after, path: [proposed]}, *now)
     assert refused.code == 1

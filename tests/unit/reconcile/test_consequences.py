@@ -200,6 +200,8 @@ ARGO_A = ("x/a.yaml", application("a", "a"))
 ARGO_B = ("x/b.yaml", application("b", "b"))
 
 ORDERING: list[Row] = [
+    ("a Kustomization that waits for itself", "dependency-cycle", [flux("a", "a")],
+     [flux("a", "a", dependsOn=[{"name": "a"}])], "it depends on itself: it is never applied"),
     ("a definition in a Kustomization that is not depended on", "applied-too-early", [A, B],
      [A, B, ("a/foo.yaml", FOO), ("b/crd.yaml", definition())], "on which Kustomization flux-system/a does not depend"),
     ("a Namespace in a Kustomization that is not depended on", "applied-too-early", [A, B],

@@ -382,6 +382,7 @@ def test_an_object_that_moves_to_another_file_is_not_pruned() -> None:
     assert action([("a/web.yaml", workload())], [("b/web.yaml", workload())]) is Action.UNCHANGED
 
 
+A, B = ("x/a.yaml", flux("a", "a")), ("x/b.yaml", flux("b", "b"))
 DATABASE = thing("postgresql.cnpg.io/v1", "Cluster", spec={})
 SHRINKING = workload("StatefulSet", replicas=3, persistentVolumeClaimRetentionPolicy={"whenScaled": "Delete"})
 VANISHING = workload("StatefulSet", persistentVolumeClaimRetentionPolicy={"whenDeleted": "Delete"})
@@ -396,6 +397,11 @@ HELD = workload("StatefulSet")
         ([VANISHING], [], "its Pods and claims with it"),
         ([flux("apps", "apps"), CONFIG], [CONFIG], "what it applied is deleted with it: 1 object"),
         ([CLAIM], [], "PersistentVolumeClaim shop/web is created anew, without its data"),
+        (
+            [A, B, ("a/c.yaml", CLAIM)],
+            [A, B, ("b/c.yaml", CLAIM)],
+            "may be created anew where it changes hands, without",
+        ),
     ],
 )
 def test_the_way_back_names_what_the_merge_took_along(before: list, after: list, words: str) -> None:
