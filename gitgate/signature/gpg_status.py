@@ -17,11 +17,13 @@ _WITH_VALIDSIG = frozenset({"GOODSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG"})
 _HARMLESS = frozenset(
     {"NEWSIG", "KEY_CONSIDERED", "SIG_ID", "VALIDSIG", "KEYEXPIRED", "SIGEXPIRED", "KEYREVOKED", "NO_PUBKEY"}
     | {"NOTATION_NAME", "NOTATION_FLAGS", "NOTATION_DATA", "POLICY_URL", "VERIFICATION_COMPLIANCE_MODE"}
-    | {"FAILURE", "ASSERT_SIGNER"}
+    | {"FAILURE", "ASSERT_SIGNER", "SIG_SUBPACKET"}
 )
 _KEYWORD = re.compile(r"[A-Z0-9_]+\Z")
 _FINGERPRINT = re.compile(r"(?:[0-9A-F]{40}|[0-9A-F]{64})\Z")
 _NUMBER = re.compile(r"[0-9]{1,10}\Z")
+_BAD_PUBLIC_KEY = "6"
+"""GPG_ERR_BAD_PUBKEY of libgpg-error: nothing that counts binds the key to its certificate."""
 
 
 class Outcome(StrEnum):
@@ -41,11 +43,13 @@ class Status:
 
     Attributes:
         no_public_key: gpgv found no key for it.
+        bad_public_key: gpgv found the key, and nothing that counts binds it to its certificate.
         fingerprint: Of the signing key, and the following fields, only where the mathematics held.
     """
 
     outcome: Outcome
     no_public_key: bool = False
+    bad_public_key: bool = False
     fingerprint: str = ""
     primary: str = ""
     made_at: int = 0
@@ -75,7 +79,13 @@ def read_status(output: bytes, returncode: int) -> Status:
     if outcome.value not in _WITH_VALIDSIG:
         if valid or returncode == 0:
             raise StatusError(f"it contradicts itself: {outcome} and success")
-        return Status(outcome=outcome, no_public_key=_count(lines, {"NO_PUBKEY"}) > 0)
+        # `ERRSIG keyid algorithm digest class time reason fingerprint`
+        reasons = [arguments[5] for keyword, arguments in lines if keyword == "ERRSIG" and len(arguments) > 5]
+        return Status(
+            outcome=outcome,
+            no_public_key=_count(lines, {"NO_PUBKEY"}) > 0,
+            bad_public_key=reasons == [_BAD_PUBLIC_KEY],
+        )
     if len(valid) != 1:
         raise StatusError(f"it gave {len(valid)} VALIDSIG lines for one signature")
     if outcome is Outcome.GOOD and (returncode or _count(lines, {"KEYREVOKED", "FAILURE", "NO_PUBKEY"})):

@@ -90,7 +90,7 @@ class OpenPgpVerifier:
                 failures.append(status)
             else:
                 verified = status.fingerprint == key.fingerprint
-                failures += _status_failures(status, packet, key)
+                failures += _status_failures(status, packet, key, explained=bool(failures))
             failures += _key_failures(key, self._keys[key.primary], packet, now, strength)
         return SignatureEvidence(
             format=Format.OPENPGP,
@@ -111,7 +111,9 @@ class OpenPgpVerifier:
             done = run(
                 [
                     *(self._gpgv, "--homedir", str(self._home), "--status-fd", "1", "--logger-fd", "2"),
-                    *("--weak-digest", "SHA1", "--keyring", str(self._rings[key.primary]), "--", str(file), "-"),
+                    # When things were made is judged at `now`, which need not be gpgv's own clock.
+                    *("--weak-digest", "SHA1", "--ignore-time-conflict"),
+                    *("--keyring", str(self._rings[key.primary]), "--", str(file), "-"),
                 ],
                 cwd=self._home,
                 stdin=payload,
@@ -171,7 +173,10 @@ def _read_keys(gpg: str, home: Path, certificates: tuple[Certificate, ...]) -> M
         program = gnupg.GPG(
             gpgbinary=gpg,
             gnupghome=str(home),
-            options=["--no-options", "--no-autostart", "--trust-model", "always", "--no-auto-check-trustdb"],
+            options=[
+                *("--no-options", "--no-autostart", "--trust-model", "always", "--no-auto-check-trustdb"),
+                "--ignore-time-conflict",
+            ],
             env=child_environment({"GNUPGHOME": str(home)}),
         )
         program.import_keys(b"".join(certificate.raw for certificate in certificates))
@@ -233,14 +238,18 @@ def _packet_failures(packet: SignaturePacket, now: int, strength: Strength) -> I
         yield Failure(Code.SIG_EXPIRED, "its own expiry has passed")
 
 
-def _status_failures(status: Status, packet: SignaturePacket, key: KeyState) -> Iterator[Failure]:
+def _status_failures(status: Status, packet: SignaturePacket, key: KeyState, *, explained: bool) -> Iterator[Failure]:
+    """What gpgv's word says against the signature; `explained` where the packet has said why gpgv cannot check it."""
     if status.outcome is Outcome.BAD:
         yield Failure(Code.SIG_BAD, "it was made over other bytes")
         return
     if status.outcome is Outcome.NOT_CHECKED:
         if status.no_public_key:
             yield Failure(Code.KEY_UNKNOWN, f"the certificate has no valid key {key.fingerprint}")
-        else:
+        elif status.bad_public_key:
+            detail = f"nothing but weak (SHA-1) signatures binds key {key.fingerprint} to its certificate"
+            yield Failure(Code.KEY_NOT_AUTHORIZED, f"{detail}; its owner renews them with `gpg --quick-set-expire`")
+        elif not explained:
             yield Failure(Code.SIG_BAD, "gpgv could not check it")
         return
     said = (status.fingerprint, status.primary, status.made_at, status.algorithm, status.digest, status.kind)

@@ -24,7 +24,7 @@ def test_a_good_signature() -> None:
 
 
 @pytest.mark.parametrize(
-    "more", ["KEY_CONSIDERED X 0", "SIG_ID x 2026-01-01 1", "NOTATION_NAME a@b", "NOTATION_DATA x"]
+    "more", ["KEY_CONSIDERED X 0", "SIG_ID x 2026-01-01 1", "NOTATION_NAME a@b", "SIG_SUBPACKET 24 1 7 hkp://x"]
 )
 def test_lines_that_change_nothing(more: str) -> None:
     assert read_status(lines(GOOD[0], more, *GOOD[1:]), 0).outcome is Outcome.GOOD
@@ -37,7 +37,13 @@ def test_outcomes_that_come_with_validsig_are_not_good(keyword: str) -> None:
 
 def test_an_unknown_key() -> None:
     status = read_status(lines("NEWSIG", "ERRSIG X 22 8 00 1 9 X", "NO_PUBKEY X"), 2)
-    assert (status.outcome, status.no_public_key) == (Outcome.NOT_CHECKED, True)
+    assert (status.outcome, status.no_public_key, status.bad_public_key) == (Outcome.NOT_CHECKED, True, False)
+
+
+@pytest.mark.parametrize(("reason", "expected"), [("6", True), ("5", False), ("-1", False)])
+def test_why_a_signature_could_not_be_checked(reason: str, *, expected: bool) -> None:
+    status = read_status(lines("NEWSIG", f"ERRSIG X 1 10 00 1 {reason} X"), 2)
+    assert (status.outcome, status.no_public_key, status.bad_public_key) == (Outcome.NOT_CHECKED, False, expected)
 
 
 @pytest.mark.parametrize(
