@@ -35,6 +35,19 @@ def compile_glob(pattern: str) -> re.Pattern[str]:
     return re.compile(expression + r"\Z", re.DOTALL)
 
 
+@lru_cache(maxsize=1024)
+def _directories_of(pattern: str) -> tuple[re.Pattern[str], ...]:
+    """The directories that a pattern names on its way, as `a` and `a/*` of `a/*/b/**`."""
+    segments = pattern.split("/")
+    named = [index for index, segment in enumerate(segments[:-1], start=1) if segment != "**"]
+    return tuple(compile_glob("/".join(segments[:index])) for index in named)
+
+
+def leads_into_any(patterns: Iterable[str], path: str) -> bool:
+    """Is the path a directory that any of the patterns names on its way, so that it decides what is found there?"""
+    return any(directory.match(path) for pattern in patterns for directory in _directories_of(pattern))
+
+
 def matches_any(patterns: Iterable[str], path: str) -> bool:
     """Does any of the patterns match the path?"""
     return any(compile_glob(pattern).match(path) for pattern in patterns)

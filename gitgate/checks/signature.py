@@ -168,6 +168,7 @@ def _examine(history: History, proposal: Proposal) -> Examination:
         now=history.now or _system_time(),
         merged=history.merged,
         trust_roots=history.trust_roots,
+        uncommitted=history.staged,
     )
     verdict = verify_range(history.repository, request)
     unexamined = [failure for failure in _all_failures(verdict) if failure.code in UNDETERMINED]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -11,7 +11,7 @@ from gitgate.errors import IncompleteHistoryError, RepositoryError
 from gitgate.git import MergeConflict, Repository
 from gitgate.path_glob import matches_any
 from gitgate.signature.commit import CommitObject
-from gitgate.signature.signers import ADMINS_RULE, Holder, IdentityDemand, Signers
+from gitgate.signature.signers import ADMINS_RULE, Holder, IdentityDemand, PathRule, Signers
 from gitgate.signature.trees import LINK, SUBMODULE, TreeChanges, TreeComparer, escapes
 from gitgate.signature.verdict import (
     Code,
@@ -66,8 +66,7 @@ class Authority:
         """
         own = self._own(commit)
         paths = tuple(
-            PathEvidence(change, tuple(rule.id for rule in self._signers.rules_for(change.path)))
-            for change in own.changes.paths
+            PathEvidence(change, tuple(rule.id for rule in self._rules(change))) for change in own.changes.paths
         )
         failures = [*self._signature_failures(own, evidence), *self._identity_failures(commit, holder)]
         if own.failure is not None:
@@ -88,8 +87,11 @@ class Authority:
             failures=in_order(failures),
         )
 
-    def carried(self, base: str, head: str, merged: str, verdicts: Iterable[CommitVerdict]) -> Iterator[Failure]:
-        """What the merge itself would put into paths that no commit of the change names, by following renames.
+    def unnamed(self, base: str, head: str, merged: str, verdicts: Sequence[CommitVerdict]) -> Iterator[Failure]:
+        """What the merge would change in the base although no commit of the change names it, so that nobody signed it.
+
+        Git follows renames, and relies on objects being as it writes them: what a merge does is more than the sum of
+        what commits do.
 
         Args:
             base: Commit that the change goes into.
@@ -101,12 +103,14 @@ class Authority:
             RepositoryError: A tree is missing or malformed.
         """
         named = {path.change.path for verdict in verdicts for path in verdict.paths}
-        moved = self._comparer.moved(self._tree(base), self._tree(head), merged)
-        lost = [change.path for change in moved if change.path not in named]
+        if any(verdict.outcome is Code.PRE_EPOCH for verdict in verdicts):
+            # What commits before the epoch name is not known; what git moved is.
+            changes = self._comparer.moved(self._tree(base), self._tree(head), merged)
+        else:
+            changes = self._comparer.compare(self._tree(base), merged).paths
+        lost = [change.path for change in changes if change.path not in named]
         if lost:
-            detail = (
-                f"merging would carry edits of moved files to {', '.join(lost)}, which no commit of the change names"
-            )
+            detail = f"merging would change {', '.join(lost)}, which no commit of the change names"
             yield Failure(Code.MERGE_EVIL, f"{detail}; merge the base into the branch, signed by who may change it")
 
     def _own(self, commit: CommitObject) -> _Own:
@@ -173,14 +177,16 @@ class Authority:
                 yield Failure(Code.MERGE_UNSIGNED, "the merge has no signature")
 
     def _identity_failures(self, commit: CommitObject, holder: Holder | None) -> Iterator[Failure]:
-        if holder is None or holder.principal is None or not holder.principal.emails:
+        if holder is None or holder.principal is None:
             return
         demands = (
             (self._signers.committer, "committer", commit.committer),
             (self._signers.author, "author", commit.author),
         )
         for demand, role, person in demands:
-            if demand is IdentityDemand.MUST_MATCH and not holder.principal.has_email(person.email):
+            # A principal without addresses is known by its keys alone.
+            named = holder.principal.has_email(person.email) or not holder.principal.emails
+            if demand is IdentityDemand.MUST_MATCH and not named:
                 yield Failure(Code.IDENTITY_MISMATCH, f"{holder.name} signed it, but its {role} is {person}")
             if demand is IdentityDemand.LISTED and not self._signers.is_listed(person.email):
                 yield Failure(Code.IDENTITY_MISMATCH, f"its {role} {person} is nobody's address in the signers file")
@@ -205,11 +211,15 @@ class Authority:
         principal = holder.principal.name if holder is not None and holder.principal is not None else None
         signer = principal or (holder.name if holder is not None else "nobody known")
         for change in changes:
-            for rule in self._signers.rules_for(change.path):
+            for rule in self._rules(change):
                 if principal is None or principal not in rule.signers:
                     guarded = rule.id == ADMINS_RULE
                     code = Code.POLICY_CHANGE_UNAUTHORIZED if guarded else Code.PATH_NOT_AUTHORIZED
                     yield Failure(code, f"{change.path} (rule {rule.id}, signed by {signer})")
+
+    def _rules(self, change: ChangedPath) -> tuple[PathRule, ...]:
+        special = any(entry is not None and entry.mode in {LINK, SUBMODULE} for entry in (change.before, change.after))
+        return self._signers.rules_for(change.path, stands_in=special)
 
     def _content_failures(self, changes: TreeChanges) -> Iterator[Failure]:
         for change in changes.paths:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from gitgate.path_glob import matches_any
+from gitgate.path_glob import leads_into_any, matches_any
 from gitgate.signature.packets import Certificate
 from gitgate.signature.ssh_files import RevokedKeys
 from gitgate.signature.ssh_wire import SshKey
@@ -136,9 +136,19 @@ class Signers:
     revoked: RevokedKeys = field(default_factory=RevokedKeys)
     holders: Mapping[str, Holder] = field(default_factory=lambda: MappingProxyType({}))
 
-    def rules_for(self, path: str) -> tuple[PathRule, ...]:
-        """Every rule that a change of the path must satisfy."""
-        matching = tuple(rule for rule in self.rules if matches_any(rule.paths, path))
+    def rules_for(self, path: str, *, stands_in: bool = False) -> tuple[PathRule, ...]:
+        """Every rule that a change of the path must satisfy.
+
+        Args:
+            path: A file, a link or a submodule.
+            stands_in: Can it stand where a directory is meant? What is then found below its path matches no glob,
+                as it is somewhere else, so whoever may change what is below answers for it.
+        """
+        matching = tuple(
+            rule
+            for rule in self.rules
+            if matches_any(rule.paths, path) or (stands_in and leads_into_any(rule.paths, path))
+        )
         if matches_any(GUARDED_PATHS, path):
             return (self.admins, *matching)
         return matching or (self.default,)

@@ -127,12 +127,15 @@ class TreeComparer:
 def parse_tree(oid: str, data: bytes) -> Mapping[str, TreeEntry]:
     """Entries of a raw tree object by name. Format: `mode SP name NUL raw-object-name` (git/tree-walk.c).
 
+    Git relies on the order of the names: of two trees with the same entries in different orders, it takes some for
+    removed and added again, so that a merge forgets what the other side did to them.
+
     Raises:
-        RepositoryError: Malformed, or a name stands twice.
+        RepositoryError: Malformed, a name stands twice, or the names are out of order.
     """
     entries: dict[str, TreeEntry] = {}
     width = len(oid) // 2
-    offset = 0
+    offset, last = 0, b""
     while offset < len(data):
         end = data.find(b"\0", offset)
         mode, blank, name = data[offset:end].partition(b" ")
@@ -142,7 +145,11 @@ def parse_tree(oid: str, data: bytes) -> Mapping[str, TreeEntry]:
         if malformed or text in entries:
             raise RepositoryError(f"the tree object {oid} is malformed")
         entries[text] = TreeEntry(mode.decode().zfill(6), raw.hex())
-        offset = end + 1 + width
+        # Directories are sorted as if their names ended with a slash (git/read-cache.c, base_name_compare).
+        place = name + b"/" if entries[text].mode == _DIRECTORY else name
+        if place <= last:
+            raise RepositoryError(f"the tree object {oid} is malformed: its entries are not in order")
+        offset, last = end + 1 + width, place
     return MappingProxyType(entries)
 
 

@@ -12,7 +12,7 @@ what was judged: a verdict belongs to (base, head, merged tree) and to nothing e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -23,6 +23,7 @@ from gitgate.git import Repository
 from gitgate.signature.authority import Authority
 from gitgate.signature.commit import CommitObject, TagObject, parse_commit, parse_tag
 from gitgate.signature.judge import SignatureJudge, signature_judge
+from gitgate.signature.merged_paths import path_failures
 from gitgate.signature.openpgp import CertificateError
 from gitgate.signature.policy_change import PolicyChange, judge_policy_change
 from gitgate.signature.range import before_epoch, new_commits
@@ -51,6 +52,7 @@ class VerificationRequest:
         approvals: Principals whose approval of exactly this merge was verified.
         trust_roots: Digests of signers that are trusted from outside the repository; empty trusts the base.
         attested: Is `now` the time of a verified attestation? Then it may lie before this release was made.
+        uncommitted: Does `merged` hold more than the commits bring: what is staged on top of them?
     """
 
     base: str | None
@@ -62,6 +64,7 @@ class VerificationRequest:
     approvals: frozenset[str] = frozenset()
     trust_roots: frozenset[str] = field(default_factory=frozenset)
     attested: bool = False
+    uncommitted: bool = False
 
 
 def verify_range(repository: Repository, request: VerificationRequest) -> RangeVerdict:
@@ -149,9 +152,8 @@ def _verify(repository: Repository, request: VerificationRequest) -> RangeVerdic
                 verdicts.append(authority.judge(oid, commit, evidence[oid], judge.holder(evidence[oid])))
     policy = PolicyChange() if request.merged is None else judge_policy_change(signers, request.merged, request.now)
     failures = [*threshold_failures(signers, verdicts, request.approvals), *policy.failures, *_trust(request)]
-    merged = request.merged.oid if request.merged is not None else None
-    if request.base is not None and merged is not None:
-        failures += authority.carried(request.base, request.head, merged, verdicts)
+    if request.merged is not None and not request.uncommitted:
+        failures += _merge_failures(repository, request, request.merged, authority, verdicts)
     return RangeVerdict(
         base=request.base,
         head=request.head,
@@ -160,6 +162,20 @@ def _verify(repository: Repository, request: VerificationRequest) -> RangeVerdic
         failures=in_order(failures),
         policy_changes=policy.lines,
     )
+
+
+def _merge_failures(
+    repository: Repository,
+    request: VerificationRequest,
+    merged: Tree,
+    authority: Authority,
+    verdicts: Sequence[CommitVerdict],
+) -> Iterator[Failure]:
+    """What the merge makes of commits that may each be accepted."""
+    before = None if request.base is None else repository.tree(request.base)
+    if request.base is not None and merged.oid is not None:
+        yield from authority.unnamed(request.base, request.head, merged.oid, verdicts)
+    yield from path_failures(before, merged, verdicts)
 
 
 def judge_concurrently(judge: SignatureJudge, commits: Mapping[str, CommitObject]) -> Mapping[str, SignatureEvidence]:

@@ -244,6 +244,21 @@ def test_s3_an_author_whom_nobody_knows(tmp_path: Path, keys: SigningKeys) -> No
         assert scene.codes(head) == expected
 
 
+def test_s3_whom_no_address_binds_names_no_author_whom_nobody_knows(tmp_path: Path, keys: SigningKeys) -> None:
+    """A principal without addresses commits in any name; that authors must be listed holds for it all the same."""
+
+    def edit(document: dict[str, Any]) -> None:
+        del document["principals"]["carol"]["emails"]
+        document.update(identity={"author": "listed"})
+
+    scene = make_scene(tmp_path / "r", keys, edit)
+    for author, expected in (("alice", set()), ("ceo", {Code.IDENTITY_MISMATCH})):
+        tree = scene.builder.git("rev-parse", "main^{tree}")
+        plain = payload("carol", author=author, tree=tree, parents=(scene.base,))
+        head = scene.builder.write(signed(plain, keys.gpg["carol"].sign(plain)), "commit")
+        assert scene.codes(head) == expected
+
+
 def test_s11_a_signed_tag_does_not_sign_its_commit(scene: Scene) -> None:
     head = scene.commit(None, {"app.yaml": "x\n"})
     tag = f"object {head}\ntype commit\ntag v1\ntagger alice <alice@example.com> 1700000000 +0000\n\nRelease\n".encode()

@@ -95,6 +95,12 @@ def test_what_is_staged_hides_no_commit_below_it(shop: RepositoryBuilder) -> Non
     assert any("staged" in note for note in ended.report["notes"])
 
 
+def test_what_is_staged_is_no_merge_that_brings_what_no_commit_names(shop: RepositoryBuilder) -> None:
+    shop.stage({"new.yaml": CHANGE["app.yaml"]})
+    ended = check(shop.path, "--base", "main")
+    assert not [rule for rule in ended.rules() if rule.startswith("signature/")]
+
+
 def test_a_change_that_declares_its_own_key_does_not_judge_itself(shop: RepositoryBuilder, keys: SigningKeys) -> None:
     document = signers_document(keys)
     document["version"] = 2

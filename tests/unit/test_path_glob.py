@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitgate.path_glob import compile_glob, matches_any
+from gitgate.path_glob import compile_glob, leads_into_any, matches_any
 
 MATCHES = [
     ("a.yaml", "a.yaml"),
@@ -70,3 +70,22 @@ def test_a_path_without_wildcards_matches_itself_and_nothing_longer(path) -> Non
 def test_two_stars_match_every_path(path) -> None:
     assert compile_glob("**").match(path)
     assert compile_glob("**/" + path).match(path)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "expected"),
+    [
+        ("a/b/**", "a", True),
+        ("a/b/**", "a/b", True),
+        ("a/b/**", "a/b/c", False),
+        ("a/b/**", "b", False),
+        ("a/*/c.yaml", "a/x", True),
+        ("a/*/c.yaml", "a/x/c.yaml", False),
+        ("a/**/c/*.yaml", "a/x/y/c", True),
+        ("a/**/c/*.yaml", "a/x/y", False),
+        ("**/c.yaml", "x", False),
+        ("c.yaml", "c.yaml", False),
+    ],
+)
+def test_which_directories_a_pattern_names_on_its_way(pattern: str, path: str, *, expected: bool) -> None:
+    assert leads_into_any([pattern], path) is expected

@@ -55,6 +55,14 @@ def test_a_raw_tree() -> None:
     assert dict(entries) == {"dir": TreeEntry("040000", OID), "\udcff\n": TreeEntry("100644", OID)}
 
 
+def test_directories_stand_where_their_name_with_a_slash_would() -> None:
+    assert list(parse_tree(OID, b"100644 a.b\0" + RAW + b"40000 a\0" + RAW + b"100644 a0\0" + RAW)) == [
+        "a.b",
+        "a",
+        "a0",
+    ]
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -65,6 +73,8 @@ def test_a_raw_tree() -> None:
         b"100644 a/b\0" + RAW,
         b"10064x a\0" + RAW,
         b"100644 a\0" + RAW + b"100644 a\0" + RAW,
+        b"100644 b\0" + RAW + b"100644 a\0" + RAW,
+        b"40000 a\0" + RAW + b"100644 a.b\0" + RAW,
         b"garbage",
     ],
 )
