@@ -139,8 +139,10 @@ def _keep_allocated(node: TypeNode, before: Object, after: dict[str, Any]) -> No
     if not isinstance(old, dict) or not isinstance(new, dict) or "ExternalName" in (old.get("type"), new.get("type")):
         return
     for key in _ALLOCATED:
-        if key in old and key not in new and (key != "healthCheckNodePort" or new.get("type") == "LoadBalancer"):
+        if key in old and key not in new and (key != "healthCheckNodePort" or _is_checked(new)):
             new[key] = copied(old[key])
+    if _is_checked(old) and not _is_checked(new) and new.get("healthCheckNodePort") == old.get("healthCheckNodePort"):
+        new.pop("healthCheckNodePort", None)
     if new.get("type") not in ("NodePort", "LoadBalancer"):
         _wipe_node_ports(new, old)
         return
@@ -149,6 +151,11 @@ def _keep_allocated(node: TypeNode, before: Object, after: dict[str, Any]) -> No
         number = ports.get((port.get("port"), port.get("protocol")))
         if number and not port.get("nodePort"):
             port["nodePort"] = number
+
+
+def _is_checked(spec: Object) -> bool:
+    """Does a load balancer ask each node? registry/core/service/strategy.go, `needsHCNodePort`."""
+    return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
 
 
 def _wipe_node_ports(new: dict[str, Any], old: Object) -> None:

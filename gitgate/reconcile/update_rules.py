@@ -144,6 +144,11 @@ def _version(text: str) -> tuple[int, ...]:
 
 def _stateful_set(live: Object, proposed: Object, version: str) -> Iterator[Failure]:
     # In apps, ValidateStatefulSetUpdate. revisionHistoryLimit became mutable in 1.33, ordinals came in 1.27.
+    if _version(version) >= (1, 37):
+        # Field by field, and no longer all that is not named.
+        for name in ("selector", "volumeClaimTemplates", "serviceName", "podManagementPolicy"):
+            yield from _fixed(Fixed(("spec", name)), live, proposed)
+        return
     free = ["replicas", "ordinals", "template", "updateStrategy", "persistentVolumeClaimRetentionPolicy",
             "minReadySeconds"]  # fmt: skip
     if _version(version) >= (1, 33):
@@ -271,6 +276,9 @@ def _families(before: Object, after: Object) -> Iterator[Failure]:
     if not old or not new or "None" in (before.get("clusterIP"), after.get("clusterIP")):
         return
     if old[0] != new[0]:
+        # The address stays, and is judged first: ValidateServiceClusterIPsRelatedFields.
+        words = f"expected an {new[0]} value as indicated by `ipFamilies[0]`"
+        yield _immutable(("spec", "clusterIPs", 0), f"Invalid value: {words}")
         words = f"Invalid value: {json.dumps(list(new))}: may not change once set"
         yield _immutable(("spec", "ipFamilies", 0), words)
     elif len(new) < len(old) and after.get("ipFamilyPolicy") != "SingleStack":

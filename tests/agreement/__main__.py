@@ -22,7 +22,7 @@ from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.server.binaries import cached_versions, find_binaries
 from gitgate.reconcile.server.control_plane import ControlPlane
 from tests.agreement.kubectl import KubectlServer
-from tests.agreement.outcomes import Outcome, predicted, run
+from tests.agreement.outcomes import Outcome, comparable, predicted, run
 from tests.agreement.pairs import Pair, corpus_pairs, pairs
 from tests.agreement.policies import judge_policies
 from tests.agreement.policies import report as report_policies
@@ -112,7 +112,7 @@ def report(version: str, chosen: list[Pair], actual: Mapping[str, Outcome], meth
     """
     refused = sum(actual[pair.key].verdict == "refused" for pair in chosen)
     chosen = [pair for pair in chosen if actual[pair.key].verdict != "refused"]
-    said = {pair.key: _told(predicted(pair, version, method), actual[pair.key]) for pair in chosen}
+    said = {pair.key: comparable(predicted(pair, version, method), actual[pair.key]) for pair in chosen}
     wrong: list[str] = []
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
     table: Counter[tuple[str, str]] = Counter()
@@ -145,11 +145,6 @@ def report(version: str, chosen: list[Pair], actual: Mapping[str, Outcome], meth
     accepted = sum(number for (was, _), number in table.items() if was in ("unchanged", "update"))
     false = table["unchanged", "fail"] + table["update", "fail"]
     return false <= FALSE_FAILS * accepted and not table["update", "unchanged"]
-
-
-def _told(said: Outcome, was: Outcome) -> Outcome:
-    """What gitgate says, as far as it can be compared: what the server allocates is not, and may be all that changes."""
-    return was if was.verdict == "unchanged" and said == Outcome("update") else said
 
 
 def _summary(table: Counter[tuple[str, str]], paths: int, fields: int) -> None:

@@ -60,6 +60,11 @@ def predicted(pair: Pair, version: str, method: ApplyMethod = ApplyMethod.SERVER
     return Outcome(verdict, paths)
 
 
+def comparable(said: Outcome, was: Outcome) -> Outcome:
+    """What gitgate says, as far as it can be compared: what the server allocates is not, and may be all that changes."""
+    return was if was.verdict == "unchanged" and said == Outcome("update") else said
+
+
 def _applied_otherwise(pair: Pair, version: str, method: ApplyMethod) -> Outcome:
     node = _kinds(version).find(_resource(pair.base))
     assert node is not None

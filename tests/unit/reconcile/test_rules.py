@@ -171,3 +171,23 @@ def test_a_suspended_job_may_change_its_resources_since_1_36(*, version: str, re
     base = thing("batch/v1", "Job", spec={"suspend": True, "template": {"spec": pod}})
     head = changed(base, "spec.template.spec.containers.0.resources.requests.cpu", "2")
     assert bool(reasons(update(base, head, version=version))) is refused
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [("1.36", "spec: Forbidden: updates to statefulset spec for fields other than"),
+     ("1.37", 'spec.serviceName: Invalid value: "other": field is immutable')],
+)  # fmt: skip
+def test_newer_servers_name_the_field_of_a_stateful_set(version: str, expected: str) -> None:
+    (said,) = reasons(update(STATEFUL, changed(STATEFUL, "spec.serviceName", "other"), version=version))
+    assert said.startswith(expected)
+
+
+def test_a_health_check_port_that_is_of_no_more_use_goes_by_itself() -> None:
+    balancer = service(type="LoadBalancer", externalTrafficPolicy="Local", healthCheckNodePort=31999)
+    for path, value in (("spec.externalTrafficPolicy", "Cluster"), ("spec.type", "ClusterIP")):
+        outcome = update(balancer, changed(balancer, path, value))
+        assert outcome.failures == ()
+        assert "healthCheckNodePort" not in outcome.after["spec"]
+    other = changed(changed(balancer, "spec.externalTrafficPolicy", "Cluster"), "spec.healthCheckNodePort", 31998)
+    assert reasons(update(balancer, other))
