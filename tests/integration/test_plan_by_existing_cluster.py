@@ -248,7 +248,7 @@ def test_what_only_the_cluster_has_judges_the_plan(rich, ask, minor: str, dry_ru
     after = [
         elsewhere(changed(WIDGET, "spec.color", "blue")), elsewhere(changed(service(), "spec.type", "NodePort")),
         elsewhere(changed(JOB, "spec.template.spec.containers.0.image", "a:2")),
-        elsewhere(changed(CLAIM, "spec.storageClassName", "fast")), elsewhere(SETTINGS_MAP),
+        elsewhere(changed(CLAIM, "spec.resources.requests.storage", "2Gi")), elsewhere(SETTINGS_MAP),
         elsewhere(named(SETTINGS_MAP, "one-too-many")), elsewhere(named(WIDGET, "wrong")) | {"spec": {"size": "large"}},
     ]  # fmt: skip
     _, document = ask(cluster, before, after, *dry_run)
@@ -261,6 +261,9 @@ def test_what_only_the_cluster_has_judges_the_plan(rich, ask, minor: str, dry_ru
     assert document["drift"] == []
     assert fields(found["Widget web"]) == {"spec.color": "blue"}
     assert "exceeded quota" in found["ConfigMap one-too-many"]["failures"][0]["message"]
+    # A claim that is not bound could not grow at all; of a bound one the class is asked.
+    assert "dynamically provisioned" in found["PersistentVolumeClaim web"]["failures"][0]["message"]
+    assert found["Job web"]["failures"][0]["field"] == "spec.template"
 
 
 @needs_one_server

@@ -19,6 +19,7 @@ from gitgate.reconcile.server.answers import demand_working
 from gitgate.reconcile.server.applier import MANAGERS
 from gitgate.reconcile.server.client import Answer, Client
 from gitgate.reconcile.server.discovery import Discovery
+from gitgate.reconcile.server.stored import drop_generated
 from gitgate.resource import Resource
 
 MANAGER = "gitgate"
@@ -162,6 +163,8 @@ def _portable(live: Mapping[str, Any]) -> dict[str, Any]:
     elif kind == ("v1", "Service"):
         spec.pop("ipFamilies", None)
         spec.pop("ipFamilyPolicy", None)
+    elif kind == ("batch/v1", "Job"):
+        drop_generated(spec, {"spec": {"manualSelector": spec.get("manualSelector")}})
     elif kind[1] == "CustomResourceDefinition":
         spec["conversion"] = {"strategy": "None"}  # no webhook of the cluster is asked
     return body

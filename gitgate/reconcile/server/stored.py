@@ -39,7 +39,7 @@ def stored(body: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
         if kind == ("v1", "Service"):
             _drop_allocated(spec, sent)
         elif kind == ("batch/v1", "Job"):
-            _drop_generated(spec, sent)
+            drop_generated(spec, sent)
         elif kind == ("v1", "Namespace"):
             result.pop("spec")
     return result
@@ -65,8 +65,13 @@ def _drop_allocated(spec: dict[str, Any], sent: Mapping[str, Any]) -> None:
             port.pop("nodePort", None)
 
 
-def _drop_generated(spec: dict[str, Any], sent: Mapping[str, Any]) -> None:
-    """The selector that the server makes of the Job's UID. Source: registry/batch/job/strategy.go."""
+def drop_generated(spec: dict[str, Any], sent: Mapping[str, Any]) -> None:
+    """Take out what the server makes of a Job's UID. Source: registry/batch/job/strategy.go.
+
+    Args:
+        spec: Of the Job.
+        sent: The Job as it was sent; labels that it names are kept.
+    """
     if _at(sent, "spec", "manualSelector"):
         return
     spec.pop("selector", None)
