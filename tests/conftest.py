@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.control_plane import server_versions
+from tests.support.control_plane import said_of_server_tests
 from tests.support.repository import RepositoryBuilder
 
 _LEAKS = ("GIT_", "GITHUB_", "ACTIONS_", "RUNNER_", "PRE_COMMIT", "INPUT_", "GITGATE_")
@@ -35,21 +37,29 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say in the last lines how many tests a real API server took part in."""
-    counts = {
-        # A module that cannot be collected is reported without keywords.
-        outcome: sum("server" in getattr(report, "keywords", ()) for report in terminalreporter.getreports(outcome))
-        for outcome in ("passed", "failed", "skipped")
-    }
-    if not any(counts.values()):
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Mark reports of tests that ask a real API server; keywords would also be those of folders."""
+    report = yield
+    report.asks_server = item.get_closest_marker("server") is not None
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say in the very last line how many tests a real API server took part in."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(config, "workerinput"):
         return
-    if counts["skipped"] and not counts["passed"] and not counts["failed"]:
-        said = f"{counts['skipped']} skipped, as there are no etcd and kube-apiserver (make control-plane builds them)"
-    else:
-        minors = ", ".join(server_versions())
-        said = f"{counts['passed'] + counts['failed']} ran, {counts['failed']} failed, with Kubernetes {minors}"
-    terminalreporter.write_line(f"server tests: {said}")
+    counts = Counter(
+        outcome
+        for outcome in ("passed", "failed", "error", "skipped")
+        for report in reporter.stats.get(outcome, ())
+        # A module that cannot be collected is reported as something else.
+        if getattr(report, "asks_server", False)
+    )
+    if counts:
+        reporter.write_line(said_of_server_tests(counts))
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ shift
 etcd=v3.7.3
 
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT INT TERM
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 module() {  # module DIRECTORY GO-VERSION PACKAGE: a module whose only purpose is to build that package
     mkdir -p "$1"

@@ -312,13 +312,11 @@ def test_a_server_that_dies_in_mid_run_is_named(
     assert not list(private.glob("gitgate-servers-*"))
 
 
-def test_a_taken_port_is_named(tmp_path: Path) -> None:
-    if not server_binaries():
-        pytest.skip("there are no etcd and kube-apiserver")
+@needs_one_server
+def test_a_taken_port_is_named(minor: str) -> None:
     from gitgate.errors import ToolError
     from gitgate.reconcile.server.control_plane import ControlPlane
 
-    binaries = next(iter(server_binaries().values()))
     with socket.socket() as taken, socket.socket() as free:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -326,13 +324,12 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         ports = taken.getsockname()[1], free.getsockname()[1]
         free.close()
         with pytest.raises(ToolError, match="port of the control plane is in use"):
-            ControlPlane(binaries, ports=ports)
+            ControlPlane(server_binaries()[minor], ports=ports)
 
 
 @pytest.mark.parametrize(
     ("options", "code", "expected"),
     [
-        (("--cluster", "kind"), 3, "plans by kind are not available"),
         (("--cluster", "control-plane", "--from-live", "live.yaml"), 2, "cannot both be given"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Mapping
 
 import pytest
 
@@ -45,3 +46,19 @@ def needs_one_server(test):
     versions = server_versions()[:1]
     skip = pytest.mark.skip(reason="there are no etcd and kube-apiserver")
     return pytest.mark.server(pytest.mark.parametrize("minor", versions or [pytest.param("none", marks=skip)])(test))
+
+
+def said_of_server_tests(counts: Mapping[str, int], versions: tuple[str, ...] | None = None) -> str:
+    """How many tests asked an API server, and of which versions.
+
+    Args:
+        counts: Tests that are to ask one, by outcome.
+        versions: Those that there are; None for what this machine has.
+    """
+    versions = server_versions() if versions is None else versions
+    if not versions:
+        return f"server tests: {sum(counts.values())} skipped, as there are no etcd and kube-apiserver (make control-plane builds them)"
+    failed = counts.get("failed", 0) + counts.get("error", 0)
+    skipped = f", {counts['skipped']} skipped" if counts.get("skipped") else ""
+    said = f"{counts.get('passed', 0) + failed} ran, {failed} failed{skipped}"
+    return f"server tests: {said}, with Kubernetes {', '.join(versions)}"
