@@ -14,7 +14,6 @@ import hashlib
 import os
 import re
 import shutil
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from gitgate.change import OBJECT_ID_LENGTHS
 from gitgate.errors import RepositoryError, ToolError, UsageError
 from gitgate.git_directory import GitDirectory, find_git_directory, is_ref_name
 from gitgate.git_objects import GitTree, ObjectStore
-from gitgate.process import Completed, Coprocess, find_program, run
+from gitgate.process import Completed, Coprocess, find_program, private_directory, run
 
 MINIMUM_GIT: Final = (2, 38)
 """The first git with `merge-tree --write-tree`."""
@@ -83,7 +82,7 @@ class Repository:
         self._git = _find_git()
         self._walks: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {}
         with contextlib.ExitStack() as stack:
-            private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gitgate-")))
+            private = stack.enter_context(private_directory())
             self._room = _build_room(private, directory, extra_object_directories)
             self._cwd = private
             arguments = self._arguments("cat-file", "--batch-command", "--buffer")

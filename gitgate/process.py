@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self, cast
@@ -371,6 +371,21 @@ class Coprocess:
         return ToolError(f"{self._program} ended before it answered: {ended.complaint}")
 
 
+_PRIVATE: dict[str, None] = {}
+"""Private directories of this process that outlive a single step."""
+
+
+@contextlib.contextmanager
+def private_directory() -> Iterator[Path]:
+    """A directory that goes when this is left; while `Servers` are open, also when this process is killed."""
+    with tempfile.TemporaryDirectory(prefix="gitgate-") as name:
+        _PRIVATE[name] = None
+        try:
+            yield Path(name)
+        finally:
+            del _PRIVATE[name]
+
+
 class Servers:
     """Programs that serve for as long as this is open, and a private directory for them; both go with gitgate.
 
@@ -395,6 +410,7 @@ class Servers:
         )  # fmt: skip
         try:
             self.directory = Path(json.loads(self._supervisor.read_line()))
+            self._ask({"leftovers": list(_PRIVATE)})
         except BaseException:
             self._supervisor.close()
             raise
@@ -431,6 +447,8 @@ class Servers:
 
     def close(self) -> None:
         """End every program and remove the directory."""
+        with contextlib.suppress(ToolError):
+            self._ask({"leftovers": []})  # this process is there to remove them
         self._supervisor.end(self._patience)
         shutil.rmtree(self.directory, ignore_errors=True)
 

@@ -7,7 +7,7 @@ is run as a script by `gitgate.process.Servers` and imports nothing of gitgate.
 One request a line, as JSON, with one line for an answer: `{"start": [program, ...], "log": file}` gives a number,
 `{"poll": true}` a list with null for each server that runs and the exit code of each that does not. With `"group"` a
 program is ended with all that it started itself. `{"at_end": [program, ...]}` is run at the end, when nothing else runs
-any more, and `{"at_end": null}` takes that back.
+any more, and `{"at_end": null}` takes that back. `{"leftovers": [directory, ...]}` are removed with the rest.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def main() -> int:
     groups: set[int] = set()
     ended: dict[int, int] = {}
     at_end: list[str] | None = None
+    leftovers: list[str] = []
     try:
         _answer(directory)
         for line in sys.stdin:
@@ -47,6 +48,9 @@ def main() -> int:
                 _answer(len(children) - 1)
             elif "at_end" in request:
                 at_end = request["at_end"]
+                _answer(None)
+            elif "leftovers" in request:
+                leftovers = request["leftovers"]
                 _answer(None)
             else:
                 _answer([_ended(child, ended) for child in children])
@@ -62,7 +66,8 @@ def main() -> int:
             # A daemon may still be busy with what a program asked of it that is gone now.
             time.sleep(_SETTLING_SECONDS if unsettled else 0)
             _run(at_end, directory)
-        shutil.rmtree(directory, ignore_errors=True)
+        for place in (directory, *leftovers):
+            shutil.rmtree(place, ignore_errors=True)
     return 0
 
 

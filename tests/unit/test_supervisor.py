@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gitgate.errors import ToolError
-from gitgate.process import Servers
+from gitgate.process import Servers, private_directory
 
 SLEEP = ["/bin/sh", "-c", "echo $$ >pid; exec sleep 60"]
 
@@ -95,3 +95,16 @@ def test_the_last_program_can_be_taken_back(tmp_path: Path) -> None:
         servers.at_end(["/bin/sh", "-c", f"touch {tmp_path}/done"])
         servers.at_end(None)
     assert not (tmp_path / "done").exists()
+
+
+def test_private_directories_go_with_who_is_killed_and_stay_with_who_closes() -> None:
+    with private_directory() as kept, Servers() as servers:
+        servers.close()
+        assert kept.exists()
+    assert not kept.exists()
+    with private_directory() as lost:
+        other = Servers()
+        os.kill(other.pid, signal.SIGTERM)  # as little is said to it as by a gitgate that is gone
+        wait_until(lambda: not lost.exists())
+        other.close()
+        lost.mkdir()
