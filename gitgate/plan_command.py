@@ -50,6 +50,8 @@ class Wanted:
         kubeconfig: The file that has the context.
         part: Which of the repository's clusters the context is.
         dry_run: Is the cluster asked with dry runs?
+        image: The node image of kind.
+        keep: Does kind's cluster stay?
         rollback: Is the way back planned?
         repository: Where the repository is; None for here.
     """
@@ -60,6 +62,8 @@ class Wanted:
     kubeconfig: Path | None = None
     part: str | None = None
     dry_run: bool = False
+    image: str | None = None
+    keep: bool = False
     rollback: bool = False
     repository: Path | None = None
 
@@ -112,9 +116,9 @@ class Planned:
 @click.option(
     "--cluster", metavar="offline|control-plane|kind|CONTEXT",
     help="Who works it out: gitgate itself, or an API server to which base and head are applied: one that is started "
-    "for it on this machine. With a context of the kubeconfig they are applied to a copy of what its cluster has, "
-    "which is only read; context:NAME for a context of another word's name.  [default: as the settings of BASE say, or "
-    "offline]",
+    "for it on this machine, or a cluster of kind. With a context of the kubeconfig they are applied to a copy of what "
+    "its cluster has, which is only read; context:NAME for a context of another word's name.  [default: as the "
+    "settings of BASE say, or offline]",
 )  # fmt: skip
 @click.option(
     "--kubeconfig", type=click.Path(path_type=Path), metavar="FILE",
@@ -128,6 +132,11 @@ class Planned:
     "--server-dry-run", "dry_run", is_flag=True,
     help="Ask the cluster of the context itself, with dry runs: it needs the rights to write, and nothing is stored.",
 )  # fmt: skip
+@click.option(
+    "--kind-image", "image", metavar="IMAGE",
+    help="With --cluster kind: the node image.  [default: kind's own of the version]",
+)  # fmt: skip
+@click.option("--keep", is_flag=True, help="With --cluster kind: keep the cluster, and begin the next plan with it.")
 @click.option("--rollback", is_flag=True, help="Plan the way back: what reverting the merge would do.")
 @click.option(
     "-o", "--output", type=click.Choice(FORMATS), default="text", show_default=True, help="The format.",
@@ -146,6 +155,8 @@ def plan_command(  # noqa: PLR0913 - one parameter for each option
     kubeconfig: Path | None,
     part: str | None,
     dry_run: bool,
+    image: str | None,
+    keep: bool,
     rollback: bool,
     output: str,
     color: str,
@@ -166,7 +177,7 @@ def plan_command(  # noqa: PLR0913 - one parameter for each option
         progress("working out the merge")
         wanted = Wanted(
             cluster=cluster, version=version, live=live, kubeconfig=kubeconfig, part=part, dry_run=dry_run,
-            rollback=rollback, repository=git_dir,
+            image=image, keep=keep, rollback=rollback, repository=git_dir,
         )  # fmt: skip
         planned = _plan(repository, base, head, wanted, method=method, tell=progress)
     write_text(render(planned, output, color=wants_color(color), verbose=verbose))
@@ -225,7 +236,7 @@ def _backend(wanted: Wanted, settings: Settings, definitions: Iterable[Resource]
         UsageError: What is asked for contradicts itself or is not available.
         ToolError: What is asked for is not there.
     """
-    from gitgate.reconcile.server.backend import OFFLINE, choose_backend, context_of  # noqa: PLC0415
+    from gitgate.reconcile.server.backend import KIND, OFFLINE, choose_backend, context_of  # noqa: PLC0415
 
     minor = (
         wanted.version if wanted.version is not None else max(settings.kubernetes_versions, key=_order, default=None)
@@ -236,8 +247,11 @@ def _backend(wanted: Wanted, settings: Settings, definitions: Iterable[Resource]
             raise UsageError("--from-live and --cluster cannot both be given: a dump is planned from offline")
         name = OFFLINE
     context = context_of(name)
+    for option, asked in (("--kind-image", wanted.image), ("--keep", wanted.keep)):
+        if asked and name != KIND:
+            raise UsageError(f"{option} is for plans by kind: give --cluster kind")
     if context is not None:
-        return _existing(context, wanted, settings)
+        return _existing(context, wanted, settings, definitions)
     for option, given in (
         ("--kubeconfig", wanted.kubeconfig), ("--as-cluster", wanted.part), ("--server-dry-run", wanted.dry_run),
     ):  # fmt: skip
@@ -245,10 +259,13 @@ def _backend(wanted: Wanted, settings: Settings, definitions: Iterable[Resource]
             raise UsageError(f"{option} is for plans from an existing cluster: name its context with --cluster")
     policy = settings.policy
     chosen = _version(minor) if minor is not None else None
-    return choose_backend(name, chosen, _version(None), policy.user, policy.groups, definitions=definitions)
+    return choose_backend(
+        name, chosen, _version(None), policy.user, policy.groups, definitions=definitions, image=wanted.image,
+        keep=wanted.keep,
+    )  # fmt: skip
 
 
-def _existing(context: str, wanted: Wanted, settings: Settings) -> Backend:
+def _existing(context: str, wanted: Wanted, settings: Settings, definitions: Iterable[Resource]) -> Backend:
     """A cluster that is there. Whoever runs gitgate says that it is asked: settings alone do not."""
     from gitgate.reconcile.server.existing import ExistingBackend, Target  # noqa: PLC0415
     from gitgate.reconcile.server.kubeconfig_files import find_access, repository_places  # noqa: PLC0415
@@ -265,7 +282,7 @@ def _existing(context: str, wanted: Wanted, settings: Settings) -> Backend:
     access = find_access(context, file=wanted.kubeconfig, repository=repository_places(wanted.repository))
     minor = _version(wanted.version) if wanted.version is not None else None
     target = Target(access=access, minor=minor, cluster=wanted.part or "", dry_run=wanted.dry_run)
-    return ExistingBackend(target, settings.policy.user, settings.policy.groups)
+    return ExistingBackend(target, settings.policy.user, settings.policy.groups, definitions)
 
 
 def _order(version: str) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from gitgate.errors import GitgateError, ToolError, UsageError
+from gitgate.errors import GitgateError, UsageError
 from gitgate.proposal import Snapshot
 from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.clusters import by_cluster
@@ -87,15 +87,19 @@ class ControlPlaneBackend:
         minor: The Kubernetes version to find; None for the newest that is there.
         user: Who the agent is.
         groups: The agent's groups.
+        definitions: CustomResourceDefinitions that the cluster has, of kinds that the repository does not define.
     """
 
     name = CONTROL_PLANE
 
-    def __init__(self, minor: str | None, user: str, groups: Sequence[str]) -> None:
+    def __init__(
+        self, minor: str | None, user: str, groups: Sequence[str], definitions: Iterable[Resource] = ()
+    ) -> None:
         from gitgate.reconcile.server.binaries import find_binaries  # noqa: PLC0415 - only where it is asked for
 
         self._binaries = find_binaries(minor)
         self._user, self._groups = user, tuple(groups)
+        self.definitions = tuple(definitions)
         self.version = self._binaries.minor
 
     def simulate(
@@ -118,7 +122,10 @@ class ControlPlaneBackend:
         tell("starting the control plane")
         with ControlPlane(self._binaries, user=self._user, groups=self._groups) as plane:
             try:
-                found = simulate(plane.client, before, after, offline, version=self.version, default=method, tell=tell)
+                found = simulate(
+                    plane.client, before, after, offline, version=self.version, default=method, tell=tell,
+                    definitions=self.definitions,
+                )  # fmt: skip
             except GitgateError as error:
                 raise plane.explain(error) from error
         return found.objects, found.assumptions
@@ -126,6 +133,11 @@ class ControlPlaneBackend:
 
 class ServerBackend(Backend, Protocol):
     """A backend that asks an API server about one cluster after the other."""
+
+    @property
+    def definitions(self) -> tuple[Resource, ...]:
+        """CustomResourceDefinitions that the cluster has, of kinds that the repository does not define."""
+        ...
 
     def part(
         self, before: Snapshot, after: Snapshot, *, offline: Sequence[PlannedObject], method: ApplyMethod, tell: Tell
@@ -138,7 +150,7 @@ def simulate_each(  # noqa: PLR0913 - those of `Backend.simulate`, and who answe
     backend: ServerBackend, before: Snapshot, after: Snapshot, *, method: ApplyMethod, tell: Tell, server: str
 ) -> Plan:
     """Ask a server about every cluster in which something changes, and put the answers in the offline plan's place."""
-    plan = make_plan(before, after, backend.version, method)
+    plan = make_plan(before, after, backend.version, method, definitions=backend.definitions)
     answers: dict[tuple[int, int], PlannedObject] = {}
     assumptions: dict[str, None] = {}
     for old, new in by_cluster(before, after):
@@ -167,7 +179,7 @@ def _kept(plan: Plan) -> tuple[str, ...]:
 
 def choose_backend(  # noqa: PLR0913 - what the settings and the command line say
     cluster: str, version: str | None, newest: str, user: str, groups: Sequence[str],
-    *, definitions: Iterable[Resource] = (),
+    *, definitions: Iterable[Resource] = (), image: str | None = None, keep: bool = False,
 ) -> Backend:  # fmt: skip
     """The backend that `--cluster` or the settings ask for.
 
@@ -177,7 +189,9 @@ def choose_backend(  # noqa: PLR0913 - what the settings and the command line sa
         newest: The one that the offline engine takes where none is asked for.
         user: Who the agent is.
         groups: The agent's groups.
-        definitions: CustomResourceDefinitions that the cluster has, for predictions.
+        definitions: CustomResourceDefinitions that the cluster has, of kinds that the repository does not define.
+        image: The node image of kind; None for kind's own.
+        keep: Does kind's cluster stay?
 
     Raises:
         ToolError: It is not there.
@@ -186,9 +200,11 @@ def choose_backend(  # noqa: PLR0913 - what the settings and the command line sa
     if cluster == OFFLINE:
         return Offline(version or newest, definitions)
     if cluster == CONTROL_PLANE:
-        return ControlPlaneBackend(version, user, groups)
+        return ControlPlaneBackend(version, user, groups, definitions)
     if cluster == KIND:
-        raise ToolError("plans by kind are not available", remedy="Plan with --cluster control-plane.")
+        from gitgate.reconcile.server.kind_backend import KindBackend  # noqa: PLC0415 - only where it is asked for
+
+        return KindBackend(version, user, groups, image=image, keep=keep, definitions=definitions)
     raise UsageError(f"there is no backend {cluster!r}")
 
 

@@ -131,6 +131,32 @@ class Client:
         return self.request("GET", path)
 
 
+class Trial(Client):
+    """Sends what another client would, as dry runs: the server judges it, and stores nothing.
+
+    Args:
+        client: The other one.
+    """
+
+    def __init__(self, client: Client) -> None:  # it has no connections of its own
+        self._client = client
+        self.address = client.address
+
+    def request(  # noqa: PLR0913 - see `Client.request`
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        content: str = "application/json",
+        timeout: float = _SECONDS,
+    ) -> Answer:
+        """See `Client.request`."""
+        asked = dict(query or {}) | ({} if method == "GET" else {"dryRun": "All"})
+        return self._client.request(method, path, body, query=asked, content=content, timeout=timeout)
+
+
 def reads_only(method: str, query: Sequence[tuple[str, str]]) -> bool:  # noqa: ARG001 - see `Permits`
     """Permit what reads."""
     return method == "GET"

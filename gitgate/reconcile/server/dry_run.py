@@ -21,7 +21,7 @@ from gitgate.reconcile.ownership import named_managers
 from gitgate.reconcile.plan import Action, PlannedObject, hide_values
 from gitgate.reconcile.redact import redact
 from gitgate.reconcile.server.applier import Applied, Applier
-from gitgate.reconcile.server.client import Answer, Client, concurrently
+from gitgate.reconcile.server.client import Answer, Client, Trial, concurrently
 from gitgate.reconcile.server.copying import as_the_agent_sees
 from gitgate.reconcile.server.discovery import Discovery
 from gitgate.reconcile.server.live_simulation import NOT_THERE, THERE
@@ -34,7 +34,7 @@ Tell = Callable[[str], None]
 Object = Mapping[str, Any]
 
 
-class DryRunClient(Client):
+class DryRunClient(Trial):
     """Sends everything that does not read as a dry run, and says which right is missing.
 
     Args:
@@ -42,10 +42,9 @@ class DryRunClient(Client):
         context: What it is called.
     """
 
-    def __init__(self, client: Client, context: str) -> None:  # it has no connections of its own
-        self._client = client
+    def __init__(self, client: Client, context: str) -> None:
+        super().__init__(client)
         self._context = context
-        self.address = client.address
 
     def request(  # noqa: PLR0913 - see `Client.request`
         self,
@@ -58,8 +57,7 @@ class DryRunClient(Client):
         timeout: float = 60.0,
     ) -> Answer:
         """See `Client.request`."""
-        asked = dict(query or {}) | ({} if method == "GET" else {"dryRun": "All"})
-        answer = self._client.request(method, path, body, query=asked, content=content, timeout=timeout)
+        answer = super().request(method, path, body, query=query, content=content, timeout=timeout)
         if is_unauthorized(answer):
             raise forbidden(self._context, answer)
         return demand_answer(self._context, answer) if answer.status < 500 else answer

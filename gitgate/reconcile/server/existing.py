@@ -49,12 +49,15 @@ class ExistingBackend:
         target: Which.
         user: Who the agent is, in the simulator.
         groups: The agent's groups.
+        definitions: CustomResourceDefinitions of kinds that the repository does not define, to predict with what the
+            cluster cannot be asked.
 
     Raises:
         ToolError: It does not answer, or there is no simulator for it.
     """
 
-    def __init__(self, target: Target, user: str, groups: Sequence[str]) -> None:
+    def __init__(self, target: Target, user: str, groups: Sequence[str], definitions: Iterable[Resource] = ()) -> None:
+        self._definitions = tuple(definitions)
         self._target = target
         self._user, self._groups = user, tuple(groups)
         self.name = target.access.context
@@ -89,7 +92,7 @@ class ExistingBackend:
         """See `Backend.simulate`."""
         if live is not None:
             raise UsageError("a plan that begins with a dump of the cluster is made offline")
-        plan = make_plan(before, after, self.version, method)
+        plan = make_plan(before, after, self.version, method, definitions=self._definitions)
         name = self._cluster_of_repository(before, after)
         old, new = next(
             (part for part in by_cluster(before, after) if _cluster(part) == name), (before, after)

@@ -18,13 +18,14 @@ _SECONDS = 60.0
 _POLL = 0.1
 _ADMISSION = "admissionregistration.k8s.io/v1"
 _RBAC = "rbac.authorization.k8s.io"
+_LABEL = "gitgate-guard"
 _PLACED = 'has(object.spec.nodeName) && object.spec.nodeName != ""'
 _UNCHANGED = "request.operation == 'UPDATE' && object.spec == oldObject.spec"
 MESSAGE = "no Pod runs for a plan"
 
 
 def install_guard(admin: Client, name: str, *, user: str) -> None:
-    """Have nothing run from now on, and let the agent do anything else.
+    """Have nothing run from now on, and let the agent do anything else; what an earlier guard left is taken away.
 
     Args:
         admin: The cluster, as its administrator.
@@ -39,15 +40,20 @@ def install_guard(admin: Client, name: str, *, user: str) -> None:
         f"{name}-placed": (["CREATE", "UPDATE"], ["pods"], f"!({_PLACED}) || ({_UNCHANGED})"),
     }
     for policy, (operations, resources, expression) in rules.items():
-        _create(
-            admin, f"/apis/{_ADMISSION}/validatingadmissionpolicies", _policy(policy, operations, resources, expression)
-        )
-        _create(admin, f"/apis/{_ADMISSION}/validatingadmissionpolicybindings", _binding(policy))
+        root = f"/apis/{_ADMISSION}"
+        told = _policy(policy, operations, resources, expression, name)
+        _create(admin, f"{root}/validatingadmissionpolicies", told)
+        _create(admin, f"{root}/validatingadmissionpolicybindings", _binding(policy, name))
     subject = {"kind": "User", "name": user, "apiGroup": _RBAC}
     role = {"kind": "ClusterRole", "name": "cluster-admin", "apiGroup": _RBAC}
-    rights = _object(f"{_RBAC}/v1", "ClusterRoleBinding", name, {"roleRef": role, "subjects": [subject]})
+    rights = _object(f"{_RBAC}/v1", "ClusterRoleBinding", name, {"roleRef": role, "subjects": [subject]}, name)
     _create(admin, f"/apis/{_RBAC}/v1/clusterrolebindings", rights)
     _await_denials(admin, name)
+    for path in (
+        f"/apis/{_ADMISSION}/validatingadmissionpolicybindings", f"/apis/{_ADMISSION}/validatingadmissionpolicies",
+        f"/apis/{_RBAC}/v1/clusterrolebindings",
+    ):  # fmt: skip
+        admin.request("DELETE", path, query={"labelSelector": f"{_LABEL},{_LABEL}!={name}"})
 
 
 def await_rights(agent: Client) -> None:
@@ -106,18 +112,20 @@ def _create(admin: Client, path: str, body: Mapping[str, Any]) -> None:
         raise ToolError(f"the cluster cannot be prepared: {answer.message}")
 
 
-def _policy(name: str, operations: Sequence[str], resources: Sequence[str], expression: str) -> dict[str, Any]:
+def _policy(
+    name: str, operations: Sequence[str], resources: Sequence[str], expression: str, guard: str
+) -> dict[str, Any]:
     rule = {"apiGroups": [""], "apiVersions": ["*"], "operations": list(operations), "resources": list(resources)}
     return _object(_ADMISSION, "ValidatingAdmissionPolicy", name, {"spec": {
         "failurePolicy": "Fail", "matchConstraints": {"matchPolicy": "Equivalent", "resourceRules": [rule]},
         "validations": [{"expression": expression, "message": MESSAGE}],
-    }})  # fmt: skip
+    }}, guard)  # fmt: skip
 
 
-def _binding(policy: str) -> dict[str, Any]:
+def _binding(policy: str, guard: str) -> dict[str, Any]:
     spec = {"policyName": policy, "validationActions": ["Deny"]}
-    return _object(_ADMISSION, "ValidatingAdmissionPolicyBinding", policy, {"spec": spec})
+    return _object(_ADMISSION, "ValidatingAdmissionPolicyBinding", policy, {"spec": spec}, guard)
 
 
-def _object(version: str, kind: str, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, **fields}
+def _object(version: str, kind: str, name: str, fields: Mapping[str, Any], guard: str) -> dict[str, Any]:
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "labels": {_LABEL: guard}}, **fields}

@@ -69,6 +69,7 @@ class _LiveSimulation(Simulation):
             definitions=[as_resource(one) for one in live.definitions],
         )  # fmt: skip
         self._live = live
+        self._counted |= {as_resource(one).id.namespace for one in live.limits if one.get("kind") == "ResourceQuota"}
         self._copier = Copier(client, self._discovery)
         self._mutating = self._mutating or any("Mutating" in str(one.get("kind")) for one in live.policies)
         self._copies: dict[Identity, Copied] = {}
@@ -76,6 +77,9 @@ class _LiveSimulation(Simulation):
         self._kept: dict[Identity, tuple[FieldPath, ...]] = {}
         self._drift: dict[Identity, tuple[FieldChange, ...]] = {}
         self._notes: list[str] = []
+
+    def _install_definitions(self) -> None:
+        """Those of the cluster are copied, and it has no others."""
 
     def _make_namespaces(self, offline: Iterable[PlannedObject]) -> None:
         self._tell("copying what the cluster has")

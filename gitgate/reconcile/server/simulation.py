@@ -21,16 +21,17 @@ from gitgate.reconcile.kinds import Kinds
 from gitgate.reconcile.plan import Action, PlannedObject, hide_values, hide_values_in_messages
 from gitgate.reconcile.redact import redact
 from gitgate.reconcile.server.applier import Applied, Applier
-from gitgate.reconcile.server.client import Client, concurrently
+from gitgate.reconcile.server.client import Client, Trial, concurrently
 from gitgate.reconcile.server.discovery import DEFAULT_NAMESPACE, Discovery
 from gitgate.reconcile.server.readiness import Readiness
-from gitgate.reconcile.server.stored import stored
+from gitgate.reconcile.server.stored import converts_by_webhook, stored
 from gitgate.resource import Resource
 
 Tell = Callable[[str], None]
 _POLICIES = frozenset({"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "MutatingAdmissionPolicy",
                        "MutatingAdmissionPolicyBinding"})  # fmt: skip
 _WEBHOOKS = frozenset({"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"})
+_DEFINITION = "CustomResourceDefinition"
 _ADMISSION_GROUP = "admissionregistration.k8s.io"
 _EARLY = frozenset({"ClusterRole", "LimitRange", "ResourceQuota", "ServiceAccount"})
 _PRESENT = frozenset({DEFAULT_NAMESPACE, "", "kube-system", "kube-public", "kube-node-lease"})
@@ -53,6 +54,7 @@ class Simulated:
 def simulate(  # noqa: PLR0913 - a server, two sides, and how they are applied
     client: Client, before: Snapshot, after: Snapshot, offline: Iterable[PlannedObject], *, version: str,
     default: ApplyMethod, tell: Tell = lambda _: None, controllers: bool = False,
+    definitions: Iterable[Resource] = (),
 ) -> Simulated:  # fmt: skip
     """Let a server work out the plan of one cluster.
 
@@ -65,11 +67,15 @@ def simulate(  # noqa: PLR0913 - a server, two sides, and how they are applied
         default: How objects are applied whose owner the repository does not have.
         tell: Told what is being done.
         controllers: Do controllers run? They change what is stored, and do their part of deleting. No Pods run.
+        definitions: CustomResourceDefinitions that the cluster has, of kinds that the repository does not define.
 
     Raises:
         ToolError: The server is out of order.
     """
-    simulation = Simulation(client, before, after, version=version, default=default, tell=tell, controllers=controllers)
+    simulation = Simulation(
+        client, before, after, version=version, default=default, tell=tell, controllers=controllers,
+        definitions=definitions,
+    )  # fmt: skip
     return simulation.run(tuple(offline))
 
 
@@ -98,12 +104,20 @@ class Simulation:
         self._owners = (find_owners(before.resources), find_owners(after.resources))
         self._discovery = Discovery(client)
         self._readiness = Readiness(client, self._discovery, controllers=controllers)
+        definitions = tuple(definitions)
         self._kinds = Kinds(version, (*definitions, *before.resources, *after.resources))
         self._applier = Applier(client, self._discovery, self._kinds, controllers=controllers)
+        self._trial = Applier(Trial(client), self._discovery, self._kinds, dry_run=True)
+        self._counted = {
+            one.id.namespace or DEFAULT_NAMESPACE for side in self._sides for one in side.resources
+            if one.id.kind == "ResourceQuota" and not one.id.group
+        }  # fmt: skip
         self._parameters = frozenset(_parameter_kinds((*before.resources, *after.resources)))
         self._mutating = any(
             _is_policy(one) and "Mutating" in one.id.kind for side in self._sides for one in side.resources
         )
+        self._definitions = tuple(definitions)
+        self._given: dict[str, str] = {}
         self._made: list[str] = []
 
     def run(self, offline: tuple[PlannedObject, ...]) -> Simulated:
@@ -114,6 +128,7 @@ class Simulation:
             turn = seen[item.id.identity] = seen.get(item.id.identity, -1) + 1
             rounds += [[]] if turn == len(rounds) else []
             rounds[turn].append(number)
+        self._install_definitions()
         self._make_namespaces(offline)
         found: dict[int, PlannedObject] = {}
         for turn, numbers in enumerate(rounds):
@@ -167,19 +182,43 @@ class Simulation:
         for stage in stages:
             ready = [one for one in stage if self._applier.served(one.resource) is not None]
             results = concurrently(
-                lambda one: self._applier.apply(one.resource, one.how, one.data),
-                ready,
+                lambda several: {one.number: self._send(one) for one in several},
+                self._together(ready),
                 lambda done, before=before: self._tell(f"applying {what}: {before + done} of {total} objects"),  # type: ignore[misc]
             )
-            found |= {one.number: applied for one, applied in zip(ready, results, strict=True)}
+            found |= {number: applied for several in results for number, applied in several.items()}
             before += len(stage)
             changed = [one.resource for one in ready if _has_changed(found[one.number], (base or {}).get(one.number))]
             self._await(changed)
         return found
 
+    def _together(self, work: Iterable[Work]) -> list[list[Work]]:
+        """What may be applied at once; under a quota one after the other, as the first ones get what there is."""
+        counted: dict[str, list[Work]] = {}
+        free: list[list[Work]] = []
+        for one in work:
+            namespace = one.resource.id.namespace or DEFAULT_NAMESPACE
+            if namespace in self._counted:
+                counted.setdefault(namespace, []).append(one)
+            else:
+                free.append([one])
+        return [*(sorted(some, key=_by_name) for some in counted.values()), *free]
+
+    def _send(self, one: Work) -> Applied:
+        """Apply one object; of a definition that a webhook converts for, what it says of that is only tried."""
+        data = one.data or one.resource.data
+        if not converts_by_webhook(data):
+            return self._applier.apply(one.resource, one.how, one.data)
+        tried = self._trial.apply(one.resource, one.how, one.data)
+        if not tried.accepted and not tried.replaced:
+            return tried
+        harmless = {**data, "spec": {**data["spec"], "conversion": {"strategy": "None"}}}
+        applied = self._applier.apply(one.resource, one.how, harmless)
+        return replace(applied, sent=tried.sent)
+
     def _await(self, resources: list[Resource]) -> None:
         self._readiness.accounts(one.id.name for one in resources if one.id.kind == "Namespace" and not one.id.group)
-        self._readiness.definitions(one for one in resources if one.id.kind == "CustomResourceDefinition")
+        self._readiness.definitions(one for one in resources if one.id.kind == _DEFINITION)
         self._readiness.quotas(one for one in resources if one.id.kind == "ResourceQuota" and not one.id.group)
         if any(map(_is_policy, resources)):
             self._tell("waiting for admission policies")
@@ -188,7 +227,7 @@ class Simulation:
     def _stage(self, resource: Resource) -> int:
         """Definitions and namespaces, then what others are judged by, then policies, then the rest."""
         kind, group = resource.id.kind, resource.id.group
-        if kind == "CustomResourceDefinition" or (kind == "Namespace" and not group):
+        if kind == _DEFINITION or (kind == "Namespace" and not group):
             return 0
         if _is_policy(resource):
             return 2
@@ -210,6 +249,15 @@ class Simulation:
             resource = item.before or item.after
             if resource is not None and not self._left_out(item) and self._applier.served(resource) is not None:
                 self._applier.delete(resource)
+
+    def _install_definitions(self) -> None:
+        """Have the server know the kinds that the cluster knows, and the repository does not define."""
+        own = {one.id.name for side in self._sides for one in side.resources if one.id.kind == _DEFINITION}
+        wanted = [one for one in self._definitions if one.id.name not in own]
+        results = concurrently(lambda one: self._send(Work(0, one, self._how(one, 0))), wanted)
+        self._readiness.definitions(one for one, answer in zip(wanted, results, strict=True) if answer.accepted)
+        for one, answer in zip(wanted, results, strict=True):
+            self._given[one.id.name] = "; ".join(map(str, answer.failures))
 
     def _make_namespaces(self, offline: Iterable[PlannedObject]) -> None:
         """Make namespaces that objects are in and that the repository makes too late, or not at all."""
@@ -269,11 +317,25 @@ class Simulation:
         yield from self._told_of_help(tuple(offline))
 
     def _told_of_help(self, offline: tuple[PlannedObject, ...]) -> Iterable[str]:
+        taken = sorted(name for name, refusal in self._given.items() if not refusal)
+        if taken:
+            yield f"The cluster has these definitions, as .gitgate/schemas says: {some(taken)}."
+        for name, refusal in sorted(self._given.items()):
+            if refusal:
+                yield f"The API server refuses the definition {name} of .gitgate/schemas: {refusal[:200]}."
         if self._made:
             yield f"These namespaces are there, though the repository does not make them first: {some(self._made)}."
+        hooks = {str(one.id) for item in offline for one in (item.before, item.after)
+                 if one is not None and converts_by_webhook(one.data)}  # fmt: skip
+        if hooks:
+            yield f"No webhook converts objects of these; only their apiVersion changes: {some(sorted(hooks))}."
         left = sorted({str(item.id) for item in offline if self._left_out(item)})
         if left:
             yield f"These are not simulated, as nothing answers for them: {some(left)}."
+
+
+def _by_name(work: Work) -> tuple[str, str]:
+    return work.resource.id.kind, work.resource.id.name
 
 
 def compared(item: PlannedObject, base: Applied | None, head: Applied) -> PlannedObject:
@@ -385,7 +447,7 @@ def _concerns_others(item: PlannedObject) -> bool:
     """May a change of it have the server refuse or alter what stays as it is?"""
     if item.before is not None and item.after is not None and is_same(item):
         return False
-    kinds = (*_POLICIES, "CustomResourceDefinition", "LimitRange", "Namespace", "ResourceQuota")
+    kinds = (*_POLICIES, _DEFINITION, "LimitRange", "Namespace", "ResourceQuota")
     return item.id.kind in kinds
 
 
