@@ -36,6 +36,7 @@ def schema_files(pattern: str) -> tuple[Path, ...]:
     return tuple(sorted(_folder("schemas").glob(pattern)))
 
 
+@lru_cache(maxsize=1)
 def kubernetes_versions() -> tuple[str, ...]:
     """The minor versions of Kubernetes whose schemas are shipped, the oldest first: `1.33`."""
     names = (path.name for path in schema_files("kubernetes-*.json.gz"))
@@ -66,13 +67,20 @@ def operators_file(group: str) -> str | None:
     return _OPERATORS.get(group)
 
 
+@lru_cache(maxsize=16)
+def packed(name: str) -> Mapping[str, Any]:
+    """What a compressed file in `schemas/` holds, read once for all who ask; nobody may change it."""
+    import gzip  # noqa: PLC0415 - `gitgate --version` starts without
+    import json  # noqa: PLC0415
+
+    document: Mapping[str, Any] = json.loads(gzip.decompress(schema_file(name).read_bytes()))
+    return document
+
+
 @lru_cache(maxsize=8)
 def definitions(name: str) -> tuple[Mapping[str, Any], ...]:
     """The CustomResourceDefinitions of one of these files, each with the `release` that it is from."""
-    import gzip  # noqa: PLC0415 - a hook starts without
-    import json  # noqa: PLC0415
-
-    return tuple(json.loads(gzip.decompress(schema_file(name).read_bytes()))["definitions"])
+    return tuple(packed(name)["definitions"])
 
 
 def policy_files() -> tuple[Path, ...]:

@@ -6,6 +6,7 @@ a second.
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,7 @@ import click
 
 from gitgate import __version__
 from gitgate.cli_options import attestation_options, now_option, trust_roots_option, utc
-from gitgate.cli_policy import policy
-from gitgate.cli_signatures import audit, hook, verify
-from gitgate.cli_signers import signer
-from gitgate.cli_waiver import waiver
-from gitgate.coverage_command import coverage_command
 from gitgate.errors import GitgateError, UsageError
-from gitgate.plan_command import plan_command
-from gitgate.vendor_command import vendor_command
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -95,7 +89,36 @@ _color = click.option(
 _verbose = click.option("-v", "--verbose", is_flag=True, help="List what was there before the change, too.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_ELSEWHERE = {
+    "audit": ("gitgate.cli_signatures", "audit"),
+    "coverage": ("gitgate.coverage_command", "coverage_command"),
+    "hook": ("gitgate.cli_signatures", "hook"),
+    "plan": ("gitgate.plan_command", "plan_command"),
+    "policy": ("gitgate.cli_policy", "policy"),
+    "signer": ("gitgate.cli_signers", "signer"),
+    "vendor": ("gitgate.vendor_command", "vendor_command"),
+    "verify": ("gitgate.cli_signatures", "verify"),
+    "waiver": ("gitgate.cli_waiver", "waiver"),
+}
+"""Commands of other modules, loaded when they are called or listed."""
+
+
+class Commands(click.Group):
+    """The commands of this module and of `_ELSEWHERE`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every name, sorted."""
+        return sorted({*super().list_commands(ctx), *_ELSEWHERE})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command by its name; None when there is none."""
+        if cmd_name not in self.commands and cmd_name in _ELSEWHERE:
+            module, name = _ELSEWHERE[cmd_name]
+            self.add_command(getattr(import_module(module), name))
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
 def cli() -> None:
     """The gate between a pull request and the cluster.
@@ -367,14 +390,3 @@ def add(*, files: tuple[Path, ...], directory: Path) -> None:
 
     for line in import_schemas(files, directory):
         click.echo(line)
-
-
-cli.add_command(audit)
-cli.add_command(coverage_command)
-cli.add_command(plan_command)
-cli.add_command(policy)
-cli.add_command(hook)
-cli.add_command(signer)
-cli.add_command(vendor_command)
-cli.add_command(verify)
-cli.add_command(waiver)

@@ -15,7 +15,8 @@ from gitgate.path_glob import compile_glob
 from gitgate.report import Report
 from gitgate.scaffold import Survey
 from gitgate.schema.catalog import SchemaCatalog
-from gitgate.schema.imports import import_definitions, is_schema_file, read_schemas
+from gitgate.schema.directory import is_schema_file
+from gitgate.schema.imports import import_definitions, read_schemas
 from gitgate.schema.lifecycle import lifecycle_of
 from gitgate.settings import SCHEMA_DIRECTORY, Settings, SourceSetting, SourceType, parse_settings
 from gitgate.sources.base import SourceContext

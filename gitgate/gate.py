@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import cache
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from gitgate import __version__
 from gitgate.change import Change
@@ -19,8 +21,7 @@ from gitgate.errors import GitgateError, RepositoryError, SettingsError, UsageEr
 from gitgate.finding import Finding, Severity, State, Suppression
 from gitgate.git import MergeConflict, Repository
 from gitgate.location import Location
-from gitgate.locator import Locator
-from gitgate.proposal import Proposal
+from gitgate.proposal import Proposal, Snapshot
 from gitgate.report import CheckResult, CheckStatus, Report, Verdict, decide
 from gitgate.schema.catalog import SchemaCatalog
 from gitgate.settings import Settings, load_settings
@@ -29,6 +30,10 @@ from gitgate.sources.registry import render_tree
 from gitgate.sources.render_cache import RenderCache
 from gitgate.tree import MemoryTree, Tree, diff_trees
 from gitgate.waivers import WAIVERS_PATH, Waiver, apply_waivers, load_waivers
+
+if TYPE_CHECKING:
+    from gitgate.locator import Locator
+    from gitgate.sources.documents import DocumentReader
 
 RULEBOOK = ".gitgate/"
 INDEX = "index"
@@ -206,8 +211,7 @@ def judge_trees(  # noqa: PLR0913 - what is judged, by what, and for whom
         rulebook=rulebook_of(before),
         proposed_rulebook=rulebook_of(after),
     )
-    was = Locator(before, snapshot_before, context.documents)
-    would_be = Locator(after, snapshot_after, context.documents)
+    located = _locating((before, snapshot_before), (after, snapshot_after), context.documents)
     results = []
     notes: list[str] = []
     asked = [check for check in checks_of(history) if not only or check.name in only]
@@ -218,16 +222,27 @@ def judge_trees(  # noqa: PLR0913 - what is judged, by what, and for whom
         examination = _ask(check, proposal, settings)
         result = _result(check.name, examination, proposal, settings)
         notes += examination.notes
-        located = tuple(
-            (was if finding.state is State.FIXED else would_be).locate(finding) for finding in result.findings
-        )
-        results.append(replace(result, findings=located))
+        results.append(replace(result, findings=tuple(map(located, result.findings))))
     if any(WAIVERS_PATH in tree.entries or WAIVERS_PATH in tree.special for tree in (before, after)):
         *results, own = apply_waivers(results, waivers, _proposed_waivers(after), _today(now))
-        weighed = tuple(would_be.locate(_weigh(finding, settings)) for finding in own.findings)
+        weighed = tuple(located(_weigh(finding, settings)) for finding in own.findings)
         results.append(replace(own, findings=weighed))
     files = Counter(coverage.value for coverage in snapshot_after.files.values())
     return _report(change, results, settings, files, notes, required=asked)
+
+
+def _locating(
+    before: tuple[Tree, Snapshot], after: tuple[Tree, Snapshot], documents: DocumentReader
+) -> Callable[[Finding], Finding]:
+    """Gives a finding its place in the tree that has it."""
+
+    @cache
+    def locator(*, fixed: bool) -> Locator:
+        from gitgate.locator import Locator  # noqa: PLC0415 - most runs of a hook find nothing
+
+        return Locator(*(before if fixed else after), documents)
+
+    return lambda finding: locator(fixed=finding.state is State.FIXED).locate(finding)
 
 
 def _proposed_waivers(after: Tree) -> tuple[Waiver, ...] | SettingsError:

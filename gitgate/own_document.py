@@ -6,7 +6,6 @@ is only half understood is refused.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -69,7 +68,9 @@ def error_at(name: str, document: YamlDocument, path: FieldPath, message: str) -
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A clause that names the known word that is closest; empty when none is close."""
-    close = difflib.get_close_matches(word, sorted(known), n=1)
+    from difflib import get_close_matches  # noqa: PLC0415 - only to word an error
+
+    close = get_close_matches(word, sorted(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

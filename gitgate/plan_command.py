@@ -194,7 +194,7 @@ def _plan(  # noqa: PLR0913 - the options of the command
     from gitgate.reconcile.held import with_held  # noqa: PLC0415
     from gitgate.reconcile.settings_ignored import ignore_fields  # noqa: PLC0415
     from gitgate.reconcile.way_back import reached, way_back  # noqa: PLC0415
-    from gitgate.schema.imports import load_schema_directory  # noqa: PLC0415
+    from gitgate.schema.directory import load_schema_directory  # noqa: PLC0415
     from gitgate.settings import SCHEMA_DIRECTORY, load_settings  # noqa: PLC0415
     from gitgate.sources.base import SourceContext  # noqa: PLC0415
     from gitgate.sources.registry import render_tree  # noqa: PLC0415

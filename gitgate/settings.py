@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from gitgate.tree import Tree
 
 SETTINGS_PATH = ".gitgate/settings.yaml"
+CHART_DIRECTORY = ".gitgate/charts"
+"""Where `gitgate vendor` keeps charts of registries."""
 SCHEMA_DIRECTORY = ".gitgate/schemas"
 """CustomResourceDefinitions and JSON Schemas that `gitgate schema add` imported."""
 

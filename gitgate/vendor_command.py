@@ -65,8 +65,9 @@ def vendor(directory: Path, wanted: Iterable[RemoteChart], *, update: bool) -> I
         Whether it went well, and what was done; untrusted text.
     """
     from gitgate.errors import ToolError, UsageError  # noqa: PLC0415 - only for this command
+    from gitgate.settings import CHART_DIRECTORY  # noqa: PLC0415
     from gitgate.sources.documents import DocumentReader  # noqa: PLC0415
-    from gitgate.sources.vendored import CHART_DIRECTORY, LOCK_PATH, VendoredError, read_lock  # noqa: PLC0415
+    from gitgate.sources.vendored import LOCK_PATH, VendoredError, read_lock  # noqa: PLC0415
     from gitgate.tree import MemoryTree  # noqa: PLC0415
 
     place = directory / CHART_DIRECTORY

@@ -34,9 +34,14 @@ class PolicyCheck:
         """Judge both trees; see `Check.examine`."""
         if not _may_have_policies(proposal, settings):
             return Examination(judged=MappingProxyType({"policies": 0}))
-        from gitgate.checks.policy_examination import examine_policies  # noqa: PLC0415 - CEL takes long to import
+        from gitgate.policy.cel import Engine  # noqa: PLC0415 - most runs of a hook need no policies
 
-        return examine_policies(proposal, settings)
+        with Engine() as engine:
+            # Its process and what asks it take equally long to load.
+            engine.start()
+            from gitgate.checks.policy_examination import examine_policies  # noqa: PLC0415
+
+            return examine_policies(proposal, settings, engine)
 
 
 def _may_have_policies(proposal: Proposal, settings: Settings) -> bool:

@@ -23,7 +23,7 @@ from gitgate.policy.files import BUNDLED, PolicyFiles, read_bundled, read_rulebo
 from gitgate.policy.requests import Kinds, plan_requests
 from gitgate.proposal import Proposal
 from gitgate.resource import Resource
-from gitgate.schema.imports import load_schema_directory
+from gitgate.schema.directory import load_schema_directory
 from gitgate.schema.scope import is_cluster_scoped
 from gitgate.settings import SCHEMA_DIRECTORY, Settings
 from gitgate.tree import MemoryTree
@@ -31,13 +31,12 @@ from gitgate.tree import MemoryTree
 _SEVERITIES = {Action.DENY: Severity.ERROR, Action.WARN: Severity.WARNING, Action.AUDIT: Severity.NOTE}
 
 
-def examine_policies(proposal: Proposal, settings: Settings) -> Examination:
+def examine_policies(proposal: Proposal, settings: Settings, engine: Engine) -> Examination:
     """Judge both trees; see `Check.examine`."""
     rulebooks = _rulebooks(proposal, settings)
     if not any(rulebook.present for rulebook in rulebooks) and not defines_rules(proposal):
         return Examination(judged=MappingProxyType({"policies": 0}))
-    with Engine() as engine:
-        return _examine(proposal, settings, rulebooks, engine)
+    return _examine(proposal, settings, rulebooks, engine)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from gitgate.reconcile.settings_ignored import ignore_fields
 from gitgate.reconcile.tables import shipped_versions
 from gitgate.reconcile.undefined import NOT_SERVED
 from gitgate.resource import Resource
-from gitgate.schema.imports import load_schema_directory
+from gitgate.schema.directory import load_schema_directory
 from gitgate.schema.lifecycle import lifecycle_of
 from gitgate.settings import SCHEMA_DIRECTORY, Settings
 from gitgate.tree import MemoryTree

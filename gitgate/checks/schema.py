@@ -25,13 +25,11 @@ from gitgate.proposal import Problem, Proposal, Snapshot
 from gitgate.report import CheckStatus
 from gitgate.resource import Resource
 from gitgate.schema.catalog import KindSchema, SchemaCatalog
-from gitgate.schema.definition import definition_violations, read_definition
-from gitgate.schema.imports import load_schema_directory
+from gitgate.schema.directory import load_schema_directory
 from gitgate.schema.lifecycle import Lifecycle, lifecycle_of
 from gitgate.schema.validation import violations
 from gitgate.schema.violation import SchemaViolation
-from gitgate.settings import SCHEMA_DIRECTORY, SETTINGS_PATH, Settings, parse_settings
-from gitgate.sources.vendored import CHART_DIRECTORY
+from gitgate.settings import CHART_DIRECTORY, SCHEMA_DIRECTORY, SETTINGS_PATH, Settings, parse_settings
 from gitgate.tree import MemoryTree
 
 CRD_KIND = ("apiextensions.k8s.io", "CustomResourceDefinition")
@@ -169,6 +167,8 @@ def _violations(resource: Resource, schema: KindSchema, version: str, memory: _M
     if key not in memory:
         found = violations(resource.data, schema)
         if (resource.id.group, resource.id.kind) == CRD_KIND:
+            from gitgate.schema.definition import definition_violations  # noqa: PLC0415 - see `SchemaCatalog`
+
             found += definition_violations(resource.data)
         memory[key] = found
     return memory[key]
@@ -349,14 +349,18 @@ def _rulebook_findings(proposal: Proposal, settings: Settings) -> Iterator[Findi
             )
 
 
+def _defined_kinds(definitions: tuple[Resource, ...]) -> Iterator[tuple[str, str, str]]:
+    if definitions:
+        from gitgate.schema.definition import read_definition  # noqa: PLC0415 - see `SchemaCatalog`
+
+        for definition in definitions:
+            for version in read_definition(definition.data).versions:
+                yield version.group, version.version, version.kind
+
+
 def _notes(snapshot: Snapshot, judges: list[_Judge]) -> Iterator[str]:
     """What was left unsaid about objects that were judged; rules of definitions in the tree are the policy check's."""
-    defined = {
-        (version.group, version.version, version.kind)
-        for resource in snapshot.resources
-        if resource.id.kind == "CustomResourceDefinition"
-        for version in read_definition(resource.data).versions
-    }
+    defined = set(_defined_kinds(_definitions(snapshot)))
     kinds = Counter(
         resource.id.kind
         for resource in snapshot.resources

@@ -231,6 +231,14 @@ class Engine:
     def __exit__(self, *_: object) -> None:
         self._end()
 
+    def start(self) -> None:
+        """Start the worker now, so that it loads while other things are done.
+
+        Raises:
+            ToolError: The worker could not be started.
+        """
+        self._running()
+
     def compile(self, source: Source) -> Program:
         """Check the expressions of a policy and keep them ready; the same expressions are the same program.
 

@@ -6,8 +6,6 @@ Kubernetes version; `go-types.json.gz` has how each field is declared in Go (doc
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Iterator, Mapping
 from enum import Enum, auto
 from functools import cached_property, lru_cache
@@ -56,13 +54,19 @@ _UNSERVED: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def _mark_unserved(types: dict[str, Any], version: str) -> None:
-    """Mark the fields that a version drops, in types that were just loaded."""
+def _marked(types: Mapping[str, Any], version: str) -> Mapping[str, Any]:
+    """The types with the fields marked that a version drops; what was given is shared, and stays as it is."""
+    marked = dict(types)
     for type_name, fields in _UNSERVED.items():
         properties = types.get(type_name, {}).get("properties", {})
-        for field, since in fields.items():
-            if field in properties and (not since or _number(version) < _number(since)):
-                properties[field] = {**properties[field], _MARK: True}
+        dropped = {
+            field: {**properties[field], _MARK: True}
+            for field, since in fields.items()
+            if field in properties and (not since or _number(version) < _number(since))
+        }
+        if dropped:
+            marked[type_name] = {**types[type_name], "properties": {**properties, **dropped}}
+    return marked
 
 
 def _number(version: str) -> tuple[int, ...]:
@@ -277,11 +281,10 @@ class KubernetesTables:
     """
 
     def __init__(self, version: str) -> None:
-        document = _load(f"kubernetes-{version}.json.gz")
+        document = bundled.packed(f"kubernetes-{version}.json.gz")
         self.version = version
         self._kinds: Mapping[str, str] = document["kinds"]
-        _mark_unserved(document["$defs"], version)
-        self._types: Mapping[str, Schema] = document["$defs"]
+        self._types: Mapping[str, Schema] = _marked(document["$defs"], version)
         self._nodes: dict[str, TypeNode] = {}
 
     def kind(self, api_version: str, kind: str) -> TypeNode | None:
@@ -320,16 +323,9 @@ def kubernetes_tables(version: str) -> KubernetesTables:
 
 def shipped_versions() -> tuple[str, ...]:
     """The Kubernetes versions that there are tables for, oldest first."""
-    names = [path.name.removeprefix("kubernetes-").removesuffix(".json.gz") for path in
-             bundled.schema_files("kubernetes-*.json.gz")]  # fmt: skip
-    return tuple(sorted(names, key=lambda name: tuple(map(int, name.split(".")))))
+    return bundled.kubernetes_versions()
 
 
 @lru_cache(maxsize=1)
 def _go_types() -> Mapping[str, Any]:
-    return _load("go-types.json.gz")
-
-
-def _load(name: str) -> Mapping[str, Any]:
-    document: Mapping[str, Any] = json.loads(gzip.decompress(bundled.schema_file(name).read_bytes()))
-    return document
+    return bundled.packed("go-types.json.gz")

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from gitgate import bundled
-from gitgate.schema.definition import CustomVersion, read_definition
+
+if TYPE_CHECKING:
+    from gitgate.schema.definition import CustomVersion
 
 
 def agent_version(group: str, version: str, kind: str) -> CustomVersion | None:
@@ -32,5 +35,7 @@ def _versions(group: str) -> Mapping[tuple[str, str, str], CustomVersion]:
 
 @lru_cache(maxsize=4)
 def _read(name: str) -> Mapping[tuple[str, str, str], CustomVersion]:
+    from gitgate.schema.definition import read_definition  # noqa: PLC0415 - many trees have no such kind
+
     versions = (version for definition in bundled.definitions(name) for version in read_definition(definition).versions)
     return MappingProxyType({(version.group, version.version, version.kind): version for version in versions})

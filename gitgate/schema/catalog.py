@@ -5,33 +5,29 @@ Loading a version reads one small file; a kind is compiled when the first object
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from gitgate import bundled
 from gitgate.errors import UsageError
 from gitgate.resource import Resource
 from gitgate.schema.agents import agent_version, agent_versions
-from gitgate.schema.definition import CustomVersion, read_definition
-from gitgate.schema.formats import FORMATS
-from gitgate.schema.list_keys import ListPlan, plan_lists
 from gitgate.schema.scope import is_cluster_scoped
-from gitgate.schema.structural import Conversion
+from gitgate.schema.shared_types import Schema, SharedTypes, reference_to
 from gitgate.schema.violation import SchemaViolation
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator
 
+    from gitgate.schema.definition import CustomVersion
+    from gitgate.schema.list_keys import ListPlan
+    from gitgate.schema.structural import Conversion
+
 Kind = tuple[str, str, str]
 """Group (empty for the core group), version, kind."""
-
-Schema = dict[str, Any]
 _VERSION = re.compile(r"v?(\d{1,3})\.(\d{1,4})(?:\.\d{1,6})?(?:[-+][0-9A-Za-z.+-]*)?", re.ASCII)
-_REFERENCE_START = "#/$defs/"
 
 
 class KindSchema:
@@ -47,7 +43,7 @@ class KindSchema:
     """
 
     def __init__(
-        self, kind: Kind, *, source: str, root: Callable[[], Schema], types: Mapping[str, Schema],
+        self, kind: Kind, *, source: str, root: Callable[[], Schema], types: SharedTypes,
         custom: CustomVersion | None = None,
     ) -> None:  # fmt: skip
         self.group, self.version, self.kind = kind
@@ -67,6 +63,8 @@ class KindSchema:
         """The compiled schema; every pattern in it runs in linear time, and no reference leaves it."""
         from jsonschema_rs import Draft202012Validator, RegexOptions  # noqa: PLC0415 - 25 ms that --version does without
 
+        from gitgate.schema.formats import FORMATS  # noqa: PLC0415 - many patterns to compile
+
         return Draft202012Validator(
             self.standalone(),
             formats=dict(FORMATS),
@@ -77,16 +75,16 @@ class KindSchema:
 
     def standalone(self) -> Schema:
         """The kind's JSON Schema (draft 2020-12) with the types that it refers to under `$defs`."""
-        return {**self.root, "$defs": _reachable(self.root, self._types)}
+        return {**self.root, "$defs": self._types.reachable(self.root)}
 
     @cached_property
     def list_plan(self) -> ListPlan | None:
         """Where this kind has lists whose items are told apart by a key."""
-        return plan_lists(self.root, self.resolve)
+        return self._types.list_plan(self.root)
 
     def resolve(self, reference: str) -> Schema:
         """What a `$ref` inside this kind's schema names; an empty schema for one that names nothing."""
-        return self._types.get(reference.removeprefix(_REFERENCE_START), {})
+        return self._types.resolve(reference)
 
     @property
     def conversion(self) -> Conversion | None:
@@ -111,7 +109,7 @@ class KindSchema:
 class CustomKindSchema(KindSchema):
     """A kind that a CustomResourceDefinition defines."""
 
-    def __init__(self, version: CustomVersion, types: Mapping[str, Schema]) -> None:
+    def __init__(self, version: CustomVersion, types: SharedTypes) -> None:
         self._custom_version = version
         super().__init__(
             (version.group, version.version, version.kind),
@@ -149,7 +147,7 @@ class SchemaCatalog:
     """
 
     def __init__(
-        self, version: str, kinds: Mapping[Kind, KindSchema], types: Mapping[str, Schema],
+        self, version: str, kinds: Mapping[Kind, KindSchema], types: SharedTypes,
         defined: frozenset[tuple[str, str]] = frozenset(),
     ) -> None:  # fmt: skip
         self.version = version
@@ -189,6 +187,11 @@ class SchemaCatalog:
         Args:
             definitions: CustomResourceDefinition objects; what is none is left out.
         """
+        definitions = tuple(definitions)
+        if not definitions:
+            return self
+        from gitgate.schema.definition import read_definition  # noqa: PLC0415 - many trees define no kinds
+
         kinds = dict(self._kinds)
         defined = set(self._defined)
         for definition in definitions:
@@ -261,42 +264,18 @@ def _offer() -> str:
 @lru_cache(maxsize=4)
 def _load(version: str) -> SchemaCatalog:
     """Read a bundled version once per process; two checks and several catalogs share it."""
-    path = bundled.schema_file(f"kubernetes-{version}.json.gz")
-    document = json.loads(gzip.decompress(path.read_bytes()))
-    types: dict[str, Schema] = document["$defs"]
+    document = bundled.packed(f"kubernetes-{version}.json.gz")
+    types = SharedTypes(document["$defs"])
     kinds: dict[Kind, KindSchema] = {}
     for name, type_name in document["kinds"].items():
         group, api_version, kind = name.split("/")
         kinds[group, api_version, kind] = KindSchema(
             (group, api_version, kind),
             source=f"kubernetes {version}",
-            root=_reference_to(type_name),
+            root=partial(reference_to, type_name),
             types=types,
         )
     return SchemaCatalog(version, kinds, types)
-
-
-def _reference_to(type_name: str) -> Callable[[], Schema]:
-    return lambda: {"$ref": _REFERENCE_START + type_name}
-
-
-def _reachable(root: Schema, types: Mapping[str, Schema]) -> dict[str, Schema]:
-    """The types that a schema refers to, directly or not: all that its validator has to compile."""
-    found: dict[str, Schema] = {}
-    pending: list[Any] = [root]
-    while pending:
-        part = pending.pop()
-        if isinstance(part, dict):
-            reference = part.get("$ref")
-            if isinstance(reference, str):
-                name = reference.removeprefix(_REFERENCE_START)
-                if name in types and name not in found:
-                    found[name] = types[name]
-                    pending.append(types[name])
-            pending.extend(part.values())
-        elif isinstance(part, list):
-            pending.extend(part)
-    return found
 
 
 def _refuse_retrieval(uri: str) -> Any:

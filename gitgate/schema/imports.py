@@ -1,4 +1,4 @@
-"""Schemas that a repository keeps for itself: reading `.gitgate/schemas/`, and what `gitgate schema add` puts there.
+"""Schemas that a repository keeps for itself: reading one file of them, and what `gitgate schema add` puts there.
 
 A file there is a CustomResourceDefinition (YAML or JSON, any number in one file), or a JSON Schema named
 `<group>/<kind>_<version>.json` as catalogues of converted definitions name theirs. The first is better: it tells
@@ -18,7 +18,7 @@ from gitgate.location import FieldPath, Location
 from gitgate.proposal import Problem
 from gitgate.resource import Origin, Resource, ResourceId
 from gitgate.schema.definition import definition_violations, read_definition
-from gitgate.tree import Tree
+from gitgate.schema.directory import ImportedSchemas
 from gitgate.yaml_document import YamlDocument, YamlFile, YamlLimits, read_yaml
 
 LIMITS = YamlLimits(bytes=16 * 1024 * 1024, nodes=2_000_000)
@@ -26,24 +26,10 @@ LIMITS = YamlLimits(bytes=16 * 1024 * 1024, nodes=2_000_000)
 
 _GROUP = "apiextensions.k8s.io"
 _KIND = "CustomResourceDefinition"
-_SUFFIXES = (".json", ".yaml", ".yml")
 _RAW_NAME = re.compile(r"(?:.*/)?(?P<group>[^/]+)/(?P<kind>[A-Za-z][A-Za-z0-9]*)_(?P<version>v[a-z0-9]+)\.json")
 _SAFE_GROUP = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+")
 _SAFE_KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
 _NOT_NEEDED = frozenset({"description", "example", "externalDocs", "title"})
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedSchemas:
-    """What a schema directory holds.
-
-    Attributes:
-        definitions: CustomResourceDefinitions; a JSON Schema is presented as one that keeps unknown fields.
-        problems: Files that are no schema; rule `schema/crd-invalid`, or that of the YAML reader.
-    """
-
-    definitions: tuple[Resource, ...] = ()
-    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +43,6 @@ class SchemaImport:
 
     files: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
     problems: tuple[Problem, ...] = ()
-
-
-def load_schema_directory(tree: Tree, prefix: str) -> ImportedSchemas:
-    """Read every schema below a directory of a tree; total, whatever the files hold.
-
-    Args:
-        tree: The base, or its rulebook.
-        prefix: `.gitgate/schemas`, without a slash at the end.
-    """
-    paths = [path for path in tree.entries if path.startswith(f"{prefix}/") and is_schema_file(path)]
-    definitions: list[Resource] = []
-    problems: list[Problem] = []
-    for path, data in tree.read_many(paths):
-        found = read_schemas(path, data, path.removeprefix(f"{prefix}/"))
-        definitions += found.definitions
-        problems += found.problems
-    return ImportedSchemas(tuple(definitions), tuple(problems))
 
 
 def import_definitions(name: str, data: bytes) -> SchemaImport:
@@ -102,11 +71,6 @@ def import_definitions(name: str, data: bytes) -> SchemaImport:
     if not files and not problems:
         problems.append(_problem(name, "the file holds no CustomResourceDefinition"))
     return SchemaImport(MappingProxyType(dict(sorted(files.items()))), tuple(problems))
-
-
-def is_schema_file(path: str) -> bool:
-    """Does the name say that a schema may be in it?"""
-    return path.lower().endswith(_SUFFIXES)
 
 
 def read_schemas(path: str, data: bytes, relative: str) -> ImportedSchemas:

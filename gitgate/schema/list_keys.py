@@ -31,9 +31,10 @@ class ListPlan:
         item: Plan below every item of a list.
         keys: Fields that tell this list's items apart; `()` for a set, None where items need not differ.
         defaults: What an absent key counts as.
+        useful: Is there anything to look at, here or below?
     """
 
-    __slots__ = ("defaults", "fields", "item", "keys", "values")
+    __slots__ = ("defaults", "fields", "item", "keys", "useful", "values")
 
     def __init__(self) -> None:
         self.fields: dict[str, ListPlan] = {}
@@ -41,6 +42,7 @@ class ListPlan:
         self.item: ListPlan | None = None
         self.keys: tuple[str, ...] | None = None
         self.defaults: dict[str, Any] = {}
+        self.useful = False
 
     def children(self) -> Iterator[ListPlan]:
         """The plans one step below."""
@@ -50,67 +52,73 @@ class ListPlan:
         if self.item is not None:
             yield self.item
 
-    def keep(self, useful: set[int]) -> None:
-        """Forget the children whose identity is not in `useful`."""
-        self.fields = {name: child for name, child in self.fields.items() if id(child) in useful}
-        self.values = self.values if id(self.values) in useful else None
-        self.item = self.item if id(self.item) in useful else None
+    def prune(self) -> None:
+        """Forget the children below which there is nothing to look at."""
+        self.fields = {name: child for name, child in self.fields.items() if child.useful}
+        self.values = self.values if self.values is not None and self.values.useful else None
+        self.item = self.item if self.item is not None and self.item.useful else None
 
 
-def plan_lists(schema: Schema, resolve: Callable[[str], Schema]) -> ListPlan | None:
-    """The plan of a kind; None when no list of it needs a look.
+class ListPlans:
+    """The plans of kinds that share types: the part of a plan that is below a type is made once.
 
     Args:
-        schema: The kind's schema.
         resolve: Finds what a `$ref` names; types may refer to themselves.
     """
-    plans: list[ListPlan] = []
-    by_reference: dict[str, ListPlan] = {}
-    pending: list[tuple[ListPlan, Schema]] = []
 
-    def plan_of(part: Any) -> ListPlan | None:
-        if not isinstance(part, dict) or not part.keys() & _LEADING_ON:
-            return None
-        reference = part.get("$ref")
-        if isinstance(reference, str) and reference in by_reference:
-            return by_reference[reference]
-        plan = ListPlan()
-        plans.append(plan)
-        if isinstance(reference, str):
-            by_reference[reference] = plan
-            part = resolve(reference)
-        pending.append((plan, part))
-        return plan
+    def __init__(self, resolve: Callable[[str], Schema]) -> None:
+        self._resolve = resolve
+        self._by_reference: dict[str, ListPlan] = {}
 
-    root = plan_of(schema)
-    while pending:
-        plan, part = pending.pop()
-        below = {name: plan_of(child) for name, child in part.get("properties", {}).items()}
-        plan.fields = {name: child for name, child in below.items() if child is not None}
-        plan.values = plan_of(part.get("additionalProperties"))
-        if isinstance(part.get("items"), dict):
-            plan.item = plan_of(part["items"])
-            plan.keys = _item_keys(part)
-            plan.defaults = _key_defaults(plan.keys or (), part["items"], resolve)
-    useful = _useful(plans)
+    def of(self, schema: Schema) -> ListPlan | None:
+        """The plan of a kind; None when no list of it needs a look."""
+        plans: list[ListPlan] = []
+        pending: list[tuple[ListPlan, Schema]] = []
+
+        def plan_of(part: Any) -> ListPlan | None:
+            if not isinstance(part, dict) or not part.keys() & _LEADING_ON:
+                return None
+            reference = part.get("$ref")
+            if isinstance(reference, str) and reference in self._by_reference:
+                return self._by_reference[reference]
+            plan = ListPlan()
+            plans.append(plan)
+            if isinstance(reference, str):
+                self._by_reference[reference] = plan
+                part = self._resolve(reference)
+            pending.append((plan, part))
+            return plan
+
+        root = plan_of(schema)
+        while pending:
+            plan, part = pending.pop()
+            below = {name: plan_of(child) for name, child in part.get("properties", {}).items()}
+            plan.fields = {name: child for name, child in below.items() if child is not None}
+            plan.values = plan_of(part.get("additionalProperties"))
+            if isinstance(part.get("items"), dict):
+                plan.item = plan_of(part["items"])
+                plan.keys = _item_keys(part)
+                plan.defaults = _key_defaults(plan.keys or (), part["items"], self._resolve)
+        _mark_useful(plans)
+        for plan in plans:
+            plan.prune()
+        return root if root is not None and root.useful else None
+
+
+def _mark_useful(plans: list[ListPlan]) -> None:
+    """Mark the plans at or below which a list is to be looked at; types may be recursive, so to a fixpoint."""
     for plan in plans:
-        plan.keep(useful)
-    return root if id(root) in useful else None
-
-
-def _useful(plans: list[ListPlan]) -> set[int]:
-    """Identities of the plans at or below which a list is to be looked at; types may be recursive, so to a fixpoint."""
-    useful = {id(plan) for plan in plans if plan.keys is not None}
+        plan.useful = plan.keys is not None
+    waiting = [plan for plan in plans if not plan.useful]
     grown = True
     while grown:
-        found = {
-            id(plan)
-            for plan in plans
-            if id(plan) not in useful and any(id(child) in useful for child in plan.children())
-        }
-        useful |= found
-        grown = bool(found)
-    return useful
+        left = []
+        for plan in waiting:
+            plan.useful = any(child.useful for child in plan.children())
+            if not plan.useful:
+                left.append(plan)
+        grown = len(left) < len(waiting)
+        waiting = left
 
 
 def _item_keys(part: Schema) -> tuple[str, ...] | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gitgate import bundled
 from gitgate.location import Location, format_field_path
@@ -13,7 +14,6 @@ from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Resource
 from gitgate.settings import ClusterSetting, Settings, SourceSetting
 from gitgate.sources.documents import DocumentReader
-from gitgate.sources.helm import HelmBuilder
 from gitgate.sources.kustomize_build import KustomizeBuilder
 from gitgate.sources.render_cache import RenderCache
 from gitgate.sources.tree_files import ancestors, parent
@@ -21,6 +21,7 @@ from gitgate.tree import Tree
 from gitgate.yaml_document import YamlProblem
 
 if TYPE_CHECKING:
+    from gitgate.sources.helm import HelmBuilder
     from gitgate.sources.kustomize_render import Reached
 
 MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
@@ -98,7 +99,7 @@ class SourceContext:
     Attributes:
         documents: Reads files.
         builder: Runs kustomize.
-        helm: Renders charts.
+        make_helm: Makes what renders charts, once.
         sources: What settings name; empty means: find what is there.
         clusters: What settings name; empty means: find what is there.
         exclude: Globs of files that are no manifests.
@@ -116,8 +117,13 @@ class SourceContext:
     progress: Callable[[str], None] = lambda _: None
     resource_limit: int = 200_000
     memory: Memory = field(default_factory=Memory)
-    helm: HelmBuilder = field(default_factory=HelmBuilder)
+    make_helm: Callable[[], HelmBuilder] = field(default_factory=lambda: _helm_maker())  # noqa: PLW0108 - defined below
     reached: Reached | None = None
+
+    @property
+    def helm(self) -> HelmBuilder:
+        """Renders charts; most runs meet none, so it is loaded for the first."""
+        return self.make_helm()
 
     @staticmethod
     def from_settings(
@@ -130,13 +136,23 @@ class SourceContext:
         versions = settings.kubernetes_versions or bundled.kubernetes_versions()
         return SourceContext(
             documents=documents,
-            helm=HelmBuilder(documents=documents, timeout=seconds, kube_version=versions[-1], cache=cache),
+            make_helm=_helm_maker(documents=documents, timeout=seconds, kube_version=versions[-1], cache=cache),
             builder=KustomizeBuilder(timeout=seconds, limits=settings.limits, cache=cache),
             sources=settings.sources,
             clusters=settings.clusters,
             exclude=settings.exclude,
             progress=progress,
         )
+
+
+def _helm_maker(**arguments: Any) -> Callable[[], HelmBuilder]:
+    @cache
+    def make() -> HelmBuilder:
+        from gitgate.sources.helm import HelmBuilder  # noqa: PLC0415 - see `SourceContext.helm`
+
+        return HelmBuilder(**arguments)
+
+    return make
 
 
 class Source(Protocol):

@@ -12,7 +12,7 @@ from gitgate.sources.base import MANIFEST_SUFFIXES, SourceContext
 from gitgate.sources.bootstrap import BOOTSTRAP
 from gitgate.sources.manifest_files import RULEBOOK
 from gitgate.sources.objects import file_locator, read_objects
-from gitgate.sources.owners import Entry, OwnerType
+from gitgate.sources.owners import Entry, OwnerKind
 from gitgate.sources.tree_files import ancestors, inside, parent
 from gitgate.tree import Tree
 
@@ -90,10 +90,10 @@ def marked_objects(tree: Tree, context: SourceContext, marks: Iterable[bytes]) -
     return tuple(found)
 
 
-def candidates_of(resources: Iterable[Resource], types: Sequence[OwnerType]) -> Iterator[Candidate]:
+def candidates_of(resources: Iterable[Resource], kinds: Sequence[OwnerKind]) -> Iterator[Candidate]:
     """The owners among objects."""
     for resource in resources:
-        entry = next((kind.entry(resource) for kind in types if kind.owns(resource)), None)
+        entry = next((kind.load().entry(resource) for kind in kinds if kind.owns(resource)), None)
         if entry is not None:
             yield Candidate(resource, entry)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gitgate.location import Location, Precision
 from gitgate.proposal import Coverage, Problem, Snapshot
-from gitgate.sources.flux.artifact import Artifact
 from gitgate.sources.kustomize_graph import Closure
 from gitgate.sources.owners import Outcome, Owner
+
+if TYPE_CHECKING:
+    from gitgate.sources.flux.artifact import Artifact
 
 _NO_VERDICT = frozenset({None, Coverage.NOT_RENDERED, Coverage.NOT_A_MANIFEST})
 

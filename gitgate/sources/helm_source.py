@@ -6,14 +6,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from gitgate.location import Location, Precision
 from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Resource
 from gitgate.sources.base import Rendering, SourceContext
 from gitgate.sources.charts import CHART_FILE, Chart, find_charts, standalone_charts
-from gitgate.sources.helm_request import HelmOutcome, HelmRendering, HelmRequest
 from gitgate.tree import Tree
+
+if TYPE_CHECKING:
+    from gitgate.sources.helm_request import HelmRendering, HelmRequest
 
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9-]+")
 _NAME_LENGTH = 53
@@ -30,8 +33,11 @@ class HelmSource:
         if context.sources:
             return Rendering()
         charts = tuple(standalone_charts(tree, context, find_charts(tree, context), claimed))
-        if charts:
-            context.progress(f"rendering {len(charts)} charts")
+        if not charts:
+            return Rendering()
+        from gitgate.sources.helm_request import HelmOutcome  # noqa: PLC0415 - see `SourceContext.helm`
+
+        context.progress(f"rendering {len(charts)} charts")
         answers = context.helm.template_all(tree, [_request(chart) for chart in charts])
         resources: list[Resource] = []
         problems: list[Problem] = []
@@ -49,18 +55,22 @@ class HelmSource:
 
 def default_objects(tree: Tree, context: SourceContext, claimed: Mapping[str, Coverage]) -> tuple[Resource, ...]:
     """Objects of the same charts, as far as they can be rendered; what is rendered here is not rendered again."""
-    charts = () if context.sources else standalone_charts(tree, context, find_charts(tree, context), claimed)
-    answers = context.helm.template_all(tree, [_request(chart) for chart in charts])
+    charts = () if context.sources else tuple(standalone_charts(tree, context, find_charts(tree, context), claimed))
+    answers = context.helm.template_all(tree, [_request(chart) for chart in charts]) if charts else ()
     return tuple(resource for answer in answers for resource in answer.resources)
 
 
 def _request(chart: Chart) -> HelmRequest:
+    from gitgate.sources.helm_request import HelmRequest  # noqa: PLC0415 - see `SourceContext.helm`
+
     name = _NOT_IN_A_NAME.sub("-", chart.name.lower())[:_NAME_LENGTH].strip("-") or "release"
     return HelmRequest(chart=chart.directory, release_name=name, namespace=_NAMESPACE)
 
 
 def _problems(chart: Chart, answer: HelmRendering, *, was_judged: bool) -> tuple[Problem, ...]:
     """What to say of a chart; one that needs values is no mistake unless the base could be judged without them."""
+    from gitgate.sources.helm_request import HelmOutcome  # noqa: PLC0415 - see `SourceContext.helm`
+
     place = Location(chart.path_of(CHART_FILE), None, Precision.FILE)
     if answer.outcome is HelmOutcome.RENDERED:
         message = (

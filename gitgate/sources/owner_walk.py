@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from gitgate.location import Location, Precision
 from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Origin, Resource
 from gitgate.settings import ClusterSetting
-from gitgate.sources.argocd.entries import entry_groups
-from gitgate.sources.argocd.repository import GROUP as ARGO_CD
 from gitgate.sources.base import SourceContext
 from gitgate.sources.bootstrap import BOOTSTRAP
 from gitgate.sources.clusters import (
@@ -23,14 +22,18 @@ from gitgate.sources.clusters import (
     self_managed,
     topmost,
 )
-from gitgate.sources.flux.artifact import Artifact
 from gitgate.sources.helm_source import default_objects
 from gitgate.sources.kustomization import ReferenceKind
 from gitgate.sources.kustomize_graph import KustomizeGraph
 from gitgate.sources.kustomize_render import Reached, in_parallel
-from gitgate.sources.owners import Entry, Outcome, Owner, OwnerType, Work, Workshop, World
+from gitgate.sources.owners import Entry, Outcome, Owner, OwnerKind, OwnerType, Work, Workshop, World
 from gitgate.sources.tree_files import inside
 from gitgate.tree import Tree
+
+if TYPE_CHECKING:
+    from gitgate.sources.flux.artifact import Artifact
+
+ARGO_CD = "argoproj.io"
 
 MAXIMUM_OWNERS = 5_000
 MAXIMUM_DEPTH = 30
@@ -78,12 +81,12 @@ def _files(outcomes: Iterable[tuple[Owner, Outcome]]) -> Mapping[str, Coverage]:
     return MappingProxyType(found)
 
 
-def walk_owners(tree: Tree, context: SourceContext, types: Sequence[OwnerType]) -> Walk:
+def walk_owners(tree: Tree, context: SourceContext, kinds: Sequence[OwnerKind]) -> Walk:
     """Render every owner that an entry point leads to."""
     graph = KustomizeGraph(tree, context.documents)
-    written = marked_objects(tree, context, (b".fluxcd.io", *(kind.mark for kind in types)))
-    walker = _Walker(Workshop(tree=tree, context=context, graph=graph, worlds={}), types)
-    waiting = tuple(candidates_of(written, types))
+    written = marked_objects(tree, context, (b".fluxcd.io", *(kind.mark for kind in kinds)))
+    walker = _Walker(Workshop(tree=tree, context=context, graph=graph, worlds={}), kinds)
+    waiting = tuple(candidates_of(written, kinds))
     if context.clusters:
         _enter_named(walker, context.clusters, waiting, written)
         _enter_argo_cd(walker, context.clusters, written)
@@ -110,6 +113,8 @@ def _enter_argo_cd(walker: _Walker, named: Iterable[ClusterSetting], written: Se
     tree, context = walker.workshop.tree, walker.workshop.context
     if not any(one.id.group == ARGO_CD for one in written):
         return
+    from gitgate.sources.argocd.entries import entry_groups  # noqa: PLC0415 - as late as `OwnerKind` loads the rest
+
     for group in entry_groups(tree, context, written, walker.has_applied):
         setting = next((one for one in named if inside(group.place, one.path)), None)
         if named and setting is None:
@@ -159,7 +164,7 @@ class _Walker:
     """The walk of one tree."""
 
     workshop: Workshop
-    types: Sequence[OwnerType]
+    kinds: Sequence[OwnerKind]
     worlds: dict[str, World] = field(default_factory=dict)
     clusters: list[Cluster] = field(default_factory=list)
     outcomes: dict[_Key, tuple[Owner, Outcome]] = field(default_factory=dict)
@@ -204,7 +209,7 @@ class _Walker:
             pending = list({self._key(owner): owner for owner in pending}.values())
 
     def _type(self, owner: Owner) -> OwnerType:
-        return next(kind for kind in self.types if kind.owns(owner.resource))
+        return next(kind for kind in self.kinds if kind.owns(owner.resource)).load()
 
     @staticmethod
     def _key(owner: Owner) -> _Key:
@@ -242,7 +247,7 @@ class _Walker:
         failed = any(state is Coverage.FAILED for state in outcome.files.values())
         world.incomplete = world.incomplete or bool(unknown) or (failed and not outcome.resources)
         for resource in outcome.resources:
-            if not any(kind.owns(resource) for kind in self.types):
+            if not any(kind.owns(resource) for kind in self.kinds):
                 continue
             self.places.add((resource.origin.path, resource.origin.document))
             child = Owner(resource=resource, cluster=owner.cluster, depth=owner.depth + 1)

@@ -14,11 +14,11 @@ from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Origin, Resource
 from gitgate.sources.base import SourceContext
 from gitgate.sources.kustomize_graph import Closure, KustomizeGraph
-from gitgate.sources.vendored import RemoteChart
 from gitgate.tree import Tree
 
 if TYPE_CHECKING:
     from gitgate.sources.clusters import Cluster
+    from gitgate.sources.vendored import RemoteChart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,19 +194,10 @@ class Entry:
 
 
 class OwnerType(Protocol):
-    """A kind of owner."""
-
-    @property
-    def mark(self) -> bytes:
-        """Bytes that no file with such an owner lacks."""
-        ...
+    """What gitgate does with the owners of one kind."""
 
     def entry(self, resource: Resource) -> Entry | None:
         """What one that nobody else owns reads; None where it cannot be an entry point."""
-        ...
-
-    def owns(self, resource: Resource) -> bool:
-        """Is this an object of the kind?"""
         ...
 
     def waits(self, owner: Owner, workshop: Workshop) -> bool:
@@ -220,6 +211,30 @@ class OwnerType(Protocol):
     def examine(self, owner: Owner, workshop: Workshop) -> Iterable[Problem]:
         """Look at its references, once everything is rendered."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerKind:
+    """A kind of owner.
+
+    Attributes:
+        group: Its API group.
+        kind: Its kind.
+        load: Imports what renders such owners; most repositories have a few of the kinds, and many have none.
+    """
+
+    group: str
+    kind: str
+    load: Callable[[], OwnerType]
+
+    @property
+    def mark(self) -> bytes:
+        """Bytes that no file with such an owner lacks."""
+        return self.group.encode()
+
+    def owns(self, resource: Resource) -> bool:
+        """Is this an object of the kind?"""
+        return resource.id.group == self.group and resource.id.kind == self.kind
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

@@ -11,17 +11,13 @@ from gitgate.path_glob import matches_any
 from gitgate.proposal import Coverage, Problem, Snapshot
 from gitgate.resource import Resource, split_api_version
 from gitgate.settings import SourceSetting
-from gitgate.sources.argocd.application_sets import ArgoApplicationSets
-from gitgate.sources.argocd.applications import ArgoApplications
 from gitgate.sources.base import MANIFEST_SUFFIXES, Source, SourceContext
 from gitgate.sources.checkout import attribute_problems
 from gitgate.sources.coverage import uncovered
-from gitgate.sources.flux.kustomizations import FluxKustomizations
-from gitgate.sources.flux.releases import FluxReleases
 from gitgate.sources.helm_source import HelmSource
 from gitgate.sources.kustomize import KustomizeSource
-from gitgate.sources.owner_walk import Walk, walk_owners
-from gitgate.sources.owners import OwnerType
+from gitgate.sources.owner_walk import ARGO_CD, Walk, walk_owners
+from gitgate.sources.owners import OwnerKind, OwnerType
 from gitgate.sources.paths import path_problems
 from gitgate.sources.plain import PlainSource
 from gitgate.sources.tree_files import PathKind, inside
@@ -29,11 +25,37 @@ from gitgate.tree import Tree
 
 SOURCES: tuple[Source, ...] = (KustomizeSource(), HelmSource(), PlainSource())
 """In the order in which they choose their files: plain takes what is left."""
-OWNER_TYPES: tuple[OwnerType, ...] = (
-    FluxKustomizations(),
-    FluxReleases(),
-    ArgoApplications(),
-    ArgoApplicationSets(),
+
+
+def _flux_kustomizations() -> OwnerType:
+    from gitgate.sources.flux.kustomizations import FluxKustomizations  # noqa: PLC0415 - see `OwnerKind`
+
+    return FluxKustomizations()
+
+
+def _flux_releases() -> OwnerType:
+    from gitgate.sources.flux.releases import FluxReleases  # noqa: PLC0415 - see `OwnerKind`
+
+    return FluxReleases()
+
+
+def _argo_applications() -> OwnerType:
+    from gitgate.sources.argocd.applications import ArgoApplications  # noqa: PLC0415 - see `OwnerKind`
+
+    return ArgoApplications()
+
+
+def _argo_application_sets() -> OwnerType:
+    from gitgate.sources.argocd.application_sets import ArgoApplicationSets  # noqa: PLC0415 - see `OwnerKind`
+
+    return ArgoApplicationSets()
+
+
+OWNER_KINDS: tuple[OwnerKind, ...] = (
+    OwnerKind("kustomize.toolkit.fluxcd.io", "Kustomization", _flux_kustomizations),
+    OwnerKind("helm.toolkit.fluxcd.io", "HelmRelease", _flux_releases),
+    OwnerKind(ARGO_CD, "Application", _argo_applications),
+    OwnerKind(ARGO_CD, "ApplicationSet", _argo_application_sets),
 )
 """Kinds of objects by which agents apply others."""
 _FOUND = (PathKind.FILE, PathKind.DIRECTORY)
@@ -57,7 +79,7 @@ def render_with_owners(tree: Tree, context: SourceContext) -> tuple[Snapshot, Wa
         *attribute_problems(tree, context.exclude),
     ]
     files: dict[str, Coverage] = {}
-    walk = None if context.sources and not context.clusters else walk_owners(tree, context, OWNER_TYPES)
+    walk = None if context.sources and not context.clusters else walk_owners(tree, context, OWNER_KINDS)
     if walk is not None:
         context = replace(context, reached=walk.reached)
         resources.extend(resource for _, outcome in walk.outcomes for resource in outcome.resources)

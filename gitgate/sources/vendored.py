@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gitgate.settings import CHART_DIRECTORY
 from gitgate.sources.documents import DocumentReader
 from gitgate.tree import Tree
 from gitgate.yaml_document import read_yaml
 
-CHART_DIRECTORY = ".gitgate/charts"
 LOCK_PATH = f"{CHART_DIRECTORY}/lock.yaml"
 LOCK_VERSION = 1
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,200}\.tgz")

@@ -56,8 +56,9 @@ def command_lines(name: str) -> Iterator[str]:
 def parse(command: click.Command, arguments: list[str]) -> None:
     """Follow the words of a command line; whatever is not there is an assertion."""
     if isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
-        assert arguments[0] in command.commands, f"there is no command {arguments[0]}"
-        parse(command.commands[arguments[0]], arguments[1:])
+        inner = command.get_command(click.Context(command), arguments[0])
+        assert inner is not None, f"there is no command {arguments[0]}"
+        parse(inner, arguments[1:])
         return
     options = {name for parameter in command.params for name in [*parameter.opts, *parameter.secondary_opts]}
     for word in arguments:

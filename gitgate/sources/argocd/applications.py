@@ -32,12 +32,6 @@ _DEFAULT_PROJECT = "default"
 class ArgoApplications:
     """See `OwnerType`."""
 
-    mark: bytes = GROUP.encode()
-
-    def owns(self, resource: Resource) -> bool:
-        """See `OwnerType`."""
-        return resource.id.group == GROUP and resource.id.kind == KIND
-
     def entry(self, resource: Resource) -> Entry | None:
         """See `OwnerType`: where Argo CD begins is found apart (`entries.py`), so it names no paths."""
         del resource

@@ -36,12 +36,6 @@ _NAMES = 10
 class FluxKustomizations:
     """See `OwnerType`."""
 
-    mark: bytes = GROUP.encode()
-
-    def owns(self, resource: Resource) -> bool:
-        """See `OwnerType`."""
-        return resource.id.group == GROUP and resource.id.kind == KIND
-
     def entry(self, resource: Resource) -> Entry | None:
         """See `OwnerType`."""
         spec = mapping(resource.data.get("spec"))

@@ -45,12 +45,6 @@ _BUILT_IN = ("", "apps", "batch", "autoscaling", "policy", "extensions")
 class FluxReleases:
     """See `OwnerType`."""
 
-    mark: bytes = GROUP.encode()
-
-    def owns(self, resource: Resource) -> bool:
-        """See `OwnerType`."""
-        return resource.id.group == GROUP and resource.id.kind == KIND
-
     def entry(self, resource: Resource) -> Entry | None:
         """See `OwnerType`: a release reads no manifests."""
         del resource

@@ -12,7 +12,8 @@ import pytest
 
 from gitgate.schema.catalog import KindSchema, SchemaCatalog
 from gitgate.schema.definition import definition_violations
-from gitgate.schema.imports import load_schema_directory
+from gitgate.schema.directory import load_schema_directory
+from gitgate.schema.shared_types import SharedTypes
 from gitgate.schema.validation import VIOLATION_LIMIT, violations
 from gitgate.tree import MemoryTree
 from tests.support.schema_objects import as_resource, backup, codes, crd, deployment, edited, judge, judge_custom
@@ -78,7 +79,9 @@ def test_no_reference_in_a_json_schema_is_followed(canary):
 def test_the_validator_refuses_to_retrieve_even_when_a_reference_reaches_it(canary):
     url, asked = canary
     for reference in (url, "file:///etc/passwd", "other.json", "https://json-schema.org/nothing"):
-        schema = KindSchema(("example.com", "v1", "Backup"), source="x", root=lambda r=reference: {"$ref": r}, types={})
+        schema = KindSchema(
+            ("example.com", "v1", "Backup"), source="x", root=lambda r=reference: {"$ref": r}, types=SharedTypes({})
+        )
         assert violations(backup({}), schema) != ()
     assert asked == []
 
@@ -94,10 +97,10 @@ def test_local_and_recursive_references_are_refused(reference):
 )
 def test_a_pattern_that_would_backtrack_is_done_within_a_second(pattern):
     definition = crd({"type": "object", "properties": {"a": {"type": "string", "pattern": pattern}}})
-    start = time.monotonic()
+    start = time.process_time()
     judge_custom(definition, backup({"a": "a" * 50_000 + "!"}))
     judge_custom(definition, backup({"a": "x" * 50_000}))
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(
@@ -106,9 +109,9 @@ def test_a_pattern_that_would_backtrack_is_done_within_a_second(pattern):
 )
 def test_a_pattern_that_is_too_large_is_refused_and_not_compiled(pattern):
     definition = crd({"type": "object", "properties": {"a": {"type": "string", "pattern": pattern}}})
-    start = time.monotonic()
+    start = time.process_time()
     assert codes(judge_custom(definition, backup({"a": "a"}))) == ["crd-invalid"]
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_a_definition_of_two_megabytes_is_read():
@@ -117,9 +120,9 @@ def test_a_definition_of_two_megabytes_is_read():
     }
     definition = crd({"type": "object", "properties": properties})
     assert len(json.dumps(definition)) > 2_000_000
-    start = time.monotonic()
+    start = time.process_time()
     assert codes(judge_custom(definition, backup({"field00001": "toolong"}))) == ["invalid-value"]
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize("keyword", ["properties", "items", "additionalProperties", "allOf", "not"])
@@ -158,9 +161,9 @@ def test_a_lax_definition_does_not_loosen_a_built_in_kind():
 def test_many_aliases_of_one_object_are_not_reported_without_end():
     shared = {"unknown": 1}
     data = edited(deployment(), ("spec", "template", "spec", "containers"), [shared] * 20_000)
-    start = time.monotonic()
+    start = time.process_time()
     assert len(judge(data)) == VIOLATION_LIMIT + 1
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize(

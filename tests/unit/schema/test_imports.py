@@ -5,7 +5,8 @@ import json
 import pytest
 
 from gitgate.schema.catalog import SchemaCatalog
-from gitgate.schema.imports import import_definitions, load_schema_directory
+from gitgate.schema.directory import load_schema_directory
+from gitgate.schema.imports import import_definitions
 from gitgate.schema.validation import violations
 from gitgate.tree import MemoryTree
 from tests.support.schema_objects import backup, codes, crd
