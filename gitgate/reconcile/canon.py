@@ -30,6 +30,7 @@ def canonical(node: TypeNode, data: Mapping[str, Any]) -> dict[str, Any]:
     plain = {key: value for key, value in data.items() if key != "status"}
     if isinstance(plain.get("metadata"), dict):
         plain["metadata"] = {key: value for key, value in plain["metadata"].items() if key not in _DROPPED_METADATA}
+    _drop_protection(node, plain)
     decoded = _decode(node, plain)
     if not isinstance(decoded, dict):
         return {}
@@ -39,6 +40,22 @@ def canonical(node: TypeNode, data: Mapping[str, Any]) -> dict[str, Any]:
     encoded = _encode(node, decoded)
     encoded.pop("status", None)
     return encoded if isinstance(encoded, dict) else {}
+
+
+_PROTECTION: Mapping[str, str] = {
+    CORE + "PersistentVolume": "kubernetes.io/pv-protection",
+    CORE + "PersistentVolumeClaim": "kubernetes.io/pvc-protection",
+}  # fmt: skip
+"""Finalizers that the server sets itself: plugin/pkg/admission/storage/storageobjectinuseprotection."""
+
+
+def _drop_protection(node: TypeNode, data: dict[str, Any]) -> None:
+    """Drop what a controller puts back whenever it is taken out, and what is there whether git has it or not."""
+    own, metadata = _PROTECTION.get(node.name), data.get("metadata")
+    finalizers = metadata.get("finalizers") if isinstance(metadata, dict) else None
+    if own is None or not isinstance(metadata, dict) or not isinstance(finalizers, list) or own not in finalizers:
+        return
+    metadata["finalizers"] = [name for name in finalizers if name != own]
 
 
 def _decode(node: TypeNode, value: Any) -> Any:
@@ -51,6 +68,8 @@ def _decode(node: TypeNode, value: Any) -> Any:
         return [_decode_element(node.item, item) for item in value]
     if node.shape is Shape.QUANTITY and not node.custom:
         return canonical_quantity(value)
+    if node.content is not None and isinstance(value, dict):
+        return _decode(node.content, value)
     return copied(value) if isinstance(value, dict | list) else value
 
 
@@ -91,6 +110,7 @@ def _decode_element(node: TypeNode, item: Any) -> Any:
 
 def _default(node: TypeNode, value: Any) -> None:
     """Fill in defaults, parents before children."""
+    node = node.content or node
     if node.shape is Shape.STRUCT and isinstance(value, dict):
         if node.custom:
             _custom_defaults(node, value)
@@ -149,6 +169,7 @@ def _is_zero(value: Any) -> bool:
 
 def _encode(node: TypeNode, value: Any) -> Any:
     """Write a value as the server does, children first."""
+    node = node.content or node
     if node.shape is Shape.STRUCT and isinstance(value, dict):
         result = {}
         for key, item in value.items():

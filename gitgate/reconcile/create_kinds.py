@@ -14,6 +14,7 @@ from gitgate.reconcile.create_pod import PORT_WORDS, port_name
 from gitgate.reconcile.failure import Failure, forbidden, invalid, required, unsupported
 from gitgate.reconcile.labels import selects
 from gitgate.reconcile.names import APPS, AUTOSCALING, BATCH, CORE, NETWORKING, POLICY, RBAC
+from gitgate.reconcile.quantity import parse_quantity
 
 Value = Mapping[str, Any]
 _SOURCES = {
@@ -153,6 +154,10 @@ def ingress_backend(value: Value, path: FieldPath, root: Value) -> Iterator[Fail
         port = service_backend.get("port") or {}
         if not port.get("name") and not port.get("number"):
             yield required((*path, "service", "port"), "port name or number is required")
+        elif port.get("name") and port.get("number"):
+            yield invalid((*path, "service", "port"), "{...}", "cannot set both port name & port number")
+        elif port.get("name"):
+            yield from port_name(port["name"], (*path, "service", "port", "name"))
 
 
 def network_policy_port(value: Value, path: FieldPath, root: Value) -> Iterator[Failure]:  # noqa: ARG001
@@ -216,6 +221,9 @@ def scaling_rules(value: Value, path: FieldPath, root: Value) -> Iterator[Failur
     policy = value.get("selectPolicy")
     if policy not in (None, "Max", "Min", "Disabled"):
         yield unsupported((*path, "selectPolicy"), policy, ("Disabled", "Max", "Min"))
+    tolerance = parse_quantity(value.get("tolerance"))
+    if tolerance is not None and tolerance[0] < 0:
+        yield invalid((*path, "tolerance"), f'"{value["tolerance"]}"', "must be greater than or equal to 0")
 
 
 def scaling_policy(value: Value, path: FieldPath, root: Value) -> Iterator[Failure]:  # noqa: ARG001

@@ -104,6 +104,8 @@ def volume(spec: Value, path: FieldPath, root: Value) -> Iterator[Failure]:  # n
     if amount is not None and amount[0] <= 0:
         failure = invalid((*path, "capacity", "storage"), f'"{capacity["storage"]}"', "must be greater than zero")
         yield _at(failure, (*path, "capacity"), "storage")
+    if spec.get("volumeAttributesClassName") is not None and not spec.get("csi"):
+        yield required((*path, "csi"), "has to be specified when using volumeAttributesClassName")
 
 
 def storage_class(value: Value, path: FieldPath, root: Value) -> Iterator[Failure]:  # noqa: ARG001
@@ -144,6 +146,20 @@ def controller(spec: Value, path: FieldPath, root: Value) -> Iterator[Failure]: 
 def runtime_scheduling(value: Value, path: FieldPath, root: Value) -> Iterator[Failure]:  # noqa: ARG001
     """node, `validateScheduling`."""
     yield from label_failures(value.get("nodeSelector"), (*path, "nodeSelector"))
+
+
+def overhead(value: Value, path: FieldPath, root: Value) -> Iterator[Failure]:  # noqa: ARG001
+    """node, `validateOverhead`: the resources of a container, as limits."""
+    for name, amount in (value.get("podFixed") or {}).items():
+        words, parsed = qualified_problem(name), parse_quantity(amount)
+        whole = parsed is None or parsed[0].denominator == 1
+        if not words and "/" not in name and name not in _CONTAINER_RESOURCES and not name.startswith("hugepages-"):
+            words = "must be a standard resource type or fully qualified"
+        if words:
+            yield replace(invalid((*path, "podFixed", name), f'"{name}"', words), place=f"overhead.limits[{name}]")
+        elif "/" in name and "kubernetes.io" not in name.partition("/")[0] and not whole:
+            found = invalid((*path, "podFixed", name), f'"{amount}"', "must be an integer")
+            yield replace(found, place=f"overhead.limits[{name}]")
 
 
 def scale_target(value: Value, path: FieldPath, root: Value) -> Iterator[Failure]:
@@ -200,6 +216,7 @@ RULES: Mapping[str, Callable[[Value, FieldPath, Value], Iterator[Failure]]] = {
     CORE + "ResourceQuotaSpec": quota,
     DISCOVERY + "Endpoint": endpoint,
     DISCOVERY + "EndpointSlice": endpoint_slice,
+    NODE + "Overhead": overhead,
     NODE + "Scheduling": runtime_scheduling,
     RBAC + "AggregationRule": aggregation,
     RBAC + "Subject": subject,

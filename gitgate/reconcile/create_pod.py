@@ -217,6 +217,8 @@ def endpoint_address(value: Value, path: FieldPath, root: Value) -> Iterator[Fai
     except ValueError:
         words = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
         yield invalid((*path, "ip"), f'"{address}"', words)
+    if value.get("nodeName") == "":
+        yield invalid((*path, "nodeName"), '""', SUBDOMAIN_WORDS)
 
 
 RULES: Mapping[str, Callable[[Value, FieldPath, Value], Iterator[Failure]]] = {

@@ -49,6 +49,18 @@ def pod_spec(spec: Value, path: FieldPath, root: Value) -> Iterator[Failure]:
         # A StatefulSet names its Pods itself: ValidatePodTemplateSpecForStatefulSet does not look.
         yield from _host_names(spec, path)
     yield from _spread_twice(spec.get("topologySpreadConstraints") or (), path)
+    yield from _host_ports_twice(spec, path)
+
+
+def _host_ports_twice(spec: Value, path: FieldPath) -> Iterator[Failure]:
+    """`checkHostPortConflicts`, `AccumulateUniqueHostPorts`."""
+    seen = set()
+    for number, container in enumerate(spec.get("containers") or ()):
+        for index, port in enumerate(container.get("ports") or ()):
+            key = f"{port.get('protocol')}/{port.get('hostIP') or ''}/{port.get('hostPort')}"
+            if port.get("hostPort") and key in seen:
+                yield duplicate((*path, "containers", number, "ports", index, "hostPort"), key)
+            seen.add(key)
 
 
 def _host_names(spec: Value, path: FieldPath) -> Iterator[Failure]:

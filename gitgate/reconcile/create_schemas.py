@@ -31,6 +31,9 @@ _NOT_NESTED: tuple[tuple[str, str], ...] = (
     (_LIST, "must be undefined to be structural"), (_MAP, "must be undefined to be structural"),
     ("x-kubernetes-validations", "must be empty to be structural"),
 )  # fmt: skip
+_REFUSED_ELSEWHERE = ("id", "$schema", "$ref", "additionalItems", "patternProperties", "definitions", "dependencies")
+_OF_METADATA = frozenset({"type", "properties", "default", "externalDocs", "example", *_REFUSED_ELSEWHERE})
+"""What the schema of `metadata` may have; other rules refuse a default, and what nothing may have."""
 _UNSUPPORTED = ("id", "additionalItems", "patternProperties", "definitions", "dependencies", "$ref")
 _GO_TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,), "object": (dict,),
@@ -71,8 +74,19 @@ def structural_failures(schema: Schema, path: FieldPath, place: str) -> Iterator
         path: Where it is.
         place: How the server spells that.
     """
+    if _has_dialect(schema, 0):
+        # structural/convert.go, `validateUnsupportedFields`
+        yield _Spot(path, place).invalid('""', "OpenAPIV3Schema 'schema' is not supported")
+        return
     found = [*_invariants(schema, _Spot(path, place), "root")]
     yield from found or _defaults(schema, _Spot(path, place))
+
+
+def _has_dialect(schema: Schema, depth: int) -> bool:
+    spot = _Spot((), "")
+    return depth < _DEEPEST and (
+        bool(schema.get("$schema")) or any(_has_dialect(below, depth + 1) for _, below in _below(schema, spot))
+    )
 
 
 _EMPTY_TYPE = {"root": "at the root", "item": "for specified array items", "field": "for specified object fields"}
@@ -128,7 +142,7 @@ def _kinds(schema: Schema, spot: _Spot, level: str, kind: str) -> Iterator[Failu
     metadata = properties.get("metadata")
     if level == "root" and isinstance(metadata, dict):
         named = (metadata.get("properties") or {}).keys() - {"name", "generateName"}
-        if named or metadata.get("additionalProperties") is not None or metadata.get("description"):
+        if named or metadata.keys() - _OF_METADATA:
             words = "must not specify anything other than name and generateName, but metadata is implicitly specified"
             yield spot.inside("properties", "metadata").forbidden(words)
     if embedded and schema.get(_KEEPS) is not True and not properties:

@@ -143,6 +143,7 @@ def _keep_allocated(node: TypeNode, before: Object, after: dict[str, Any]) -> No
             new[key] = copied(old[key])
     if _is_checked(old) and not _is_checked(new) and new.get("healthCheckNodePort") == old.get("healthCheckNodePort"):
         new.pop("healthCheckNodePort", None)
+    _drop_of_load_balancers(new, old)
     if new.get("type") not in ("NodePort", "LoadBalancer"):
         _wipe_node_ports(new, old)
         return
@@ -166,6 +167,13 @@ def _wipe_node_ports(new: dict[str, Any], old: Object) -> None:
     for port in new.get("ports") or ():
         if port.get("nodePort") in kept:
             port.pop("nodePort", None)
-    for key in ("externalTrafficPolicy", "allocateLoadBalancerNodePorts"):
-        if new.get(key) == old.get(key):
-            new.pop(key, None)
+    if new.get("externalTrafficPolicy") == old.get("externalTrafficPolicy"):
+        new.pop("externalTrafficPolicy", None)
+
+
+def _drop_of_load_balancers(new: dict[str, Any], old: Object) -> None:
+    # Likewise: what only load balancers have goes with the type, unless the change sets it to something else.
+    if old.get("type") == "LoadBalancer" and new.get("type") != "LoadBalancer":
+        for key in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
+            if new.get(key) == old.get(key):
+                new.pop(key, None)

@@ -16,6 +16,7 @@ from gitgate.reconcile.names import APPS, AUTOSCALING, CORE, INT_OR_STRING, OBJE
 
 Schema = Mapping[str, Any]
 _REFERENCE = "#/$defs/"
+_SCHEMA = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"
 _KEY_DEFAULTS = {"protocol": "TCP"}
 """Key fields that have a default in Go: k8s.io/api/core/v1/types.go, `+default="TCP"`."""
 
@@ -156,6 +157,16 @@ class TypeNode:
         """The type of a list's items or a map's values."""
         inner = self._schema.get("items") if self.shape is Shape.LIST else self._schema.get("additionalProperties")
         return TypeNode(inner if isinstance(inner, Mapping) else {}, self._types, custom=self.custom)
+
+    @cached_property
+    def content(self) -> TypeNode | None:
+        """What Go decodes an object into where OpenAPI has no type: schemas inside schemas; None elsewhere.
+
+        Source: apiextensions/v1/marshal.go, `JSONSchemaPropsOrBool`, `JSONSchemaPropsOrArray`.
+        """
+        if not self.name.startswith(_SCHEMA + "Or"):
+            return None
+        return TypeNode({"$ref": _REFERENCE + _SCHEMA}, self._types)
 
     @cached_property
     def declarations(self) -> Mapping[str, Declaration]:

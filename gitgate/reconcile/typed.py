@@ -11,6 +11,7 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gitgate.location import FieldPath
@@ -171,7 +172,7 @@ def _go_verbose(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _decoding(node: TypeNode, value: Any, path: FieldPath) -> Iterator[Failure]:
+def _decoding(node: TypeNode, value: Any, path: FieldPath) -> Iterator[Failure]:  # noqa: C901 - one line for each shape
     """Why Go cannot decode a value; the server names no field, so the message has none, either."""
     if value is None or node.custom:
         return
@@ -184,6 +185,8 @@ def _decoding(node: TypeNode, value: Any, path: FieldPath) -> Iterator[Failure]:
     elif node.shape is Shape.LIST and isinstance(value, list):
         for index, item in enumerate(value):
             yield from _decoding(node.item, item, (*path, index))
+    elif node.content is not None and isinstance(value, dict):
+        yield from _decoding_untyped(node.content, value, path)
     elif node.shape is Shape.QUANTITY and parse_quantity(value) is None:
         yield Failure(code="invalid-quantity", field=path, message=_QUANTITY_WORDS)
     elif node.shape is Shape.INT_OR_STRING and isinstance(value, bool | float | dict | list):
@@ -191,6 +194,14 @@ def _decoding(node: TypeNode, value: Any, path: FieldPath) -> Iterator[Failure]:
         yield Failure(code="wrong-type", field=path, message=words)
     elif node.types == ("integer",) and isinstance(value, float) and not value.is_integer():
         yield Failure(code="wrong-type", field=path, message="json: cannot unmarshal number into Go value of type int")
+
+
+def _decoding_untyped(node: TypeNode, value: Mapping[str, Any], path: FieldPath) -> Iterator[Failure]:
+    """What OpenAPI has no type for, and Go has; fields that it does not have are passed over."""
+    for failure in _value(node, value, path, ""):
+        if failure.code == "wrong-type":
+            yield replace(failure, place="", message="json: cannot unmarshal into Go struct field JSONSchemaProps")
+    yield from _decoding(node, value, path)
 
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{1,2}:[0-9]{2}:[0-9]{2}([.,][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})\Z")

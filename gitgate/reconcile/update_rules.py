@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gitgate.location import FieldPath
@@ -298,14 +298,24 @@ def _claim(live: Object, proposed: Object, version: str) -> Iterator[Failure]:  
             spec.pop("volumeName", None)
     if before.get("volumeName") is None:
         after.pop("volumeName", None)
-    if before.get("storageClassName") is None:
-        # validateStorageClassUpgradeFromNil: a class is set once, afterwards.
-        after.pop("storageClassName", None)
+    old_class, new_class = (_get(one, ("metadata", "annotations", _CLASS_OF_OLD)) for one in (live, proposed))
+    if before.get("storageClassName") is None and old_class in (None, after.get("storageClassName")):
+        # validateStorageClassUpgradeFromNil, validateStorageClassUpgradeFromAnnotation: a class is set once, later.
+        moved = new_class is None and after.pop("storageClassName", None) is not None
+        old_class = None if moved else old_class
     if grown:
         before.pop("resources", None)
         after.pop("resources", None)
     if before != after:
         yield _immutable(("spec",), f"Forbidden: {_CLAIM_WORDS}")
+    if (old_class or "") != (new_class or ""):
+        place = ("metadata", "annotations", _CLASS_OF_OLD)
+        found = _immutable(place, f'Invalid value: "{new_class or ""}": {IMMUTABLE}')
+        yield replace(found, place=f"metadata.annotations.{_CLASS_OF_OLD}")
+
+
+_CLASS_OF_OLD = "volume.beta.kubernetes.io/storage-class"
+"""The annotation that named a claim's class before `storageClassName` did."""
 
 
 def _grown(before: Object, after: Object) -> bool:

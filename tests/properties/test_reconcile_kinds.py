@@ -16,7 +16,7 @@ from gitgate.reconcile.canon import canonical
 from gitgate.reconcile.changes import ABSENT, FieldChange, changed_fields
 from gitgate.reconcile.outcome import predict_create, predict_update
 from gitgate.reconcile.plan import Action, make_plan
-from gitgate.reconcile.tables import TypeNode, kubernetes_tables
+from gitgate.reconcile.tables import Shape, TypeNode, kubernetes_tables
 from gitgate.reconcile.typed import typed_failures
 from gitgate.resource import Origin, Resource, ResourceId, split_api_version
 from tests.agreement.pairs import Pair, definition, pairs, type_of
@@ -64,12 +64,27 @@ def test_a_plan_from_an_object_to_itself_is_empty(
     node, data, _, version = change
     assume(not predict_create(node, data, version=version).failures)
     # In a patch a null deletes, and so it does each time.
-    assume(method is not ApplyMethod.CLIENT_SIDE or "null" not in json.dumps(data))
-    outcome = predict_update(node, data, data, version=version, method=method)
-    assert not changed_fields(outcome.before, outcome.after)
+    if method is not ApplyMethod.CLIENT_SIDE or "null" not in json.dumps(data):
+        outcome = predict_update(node, data, data, version=version, method=method)
+        # API servers do change such an object by applying it once more: tests/unit/reconcile/test_apply.py.
+        assert not changed_fields(outcome.before, outcome.after) or has_empty_list_key(node, data)
     # Another object with the same text, so that nothing is left to a comparison of identities.
     before, after = (Snapshot((resource(dict(definition())), resource(one))) for one in (data, copy.deepcopy(data)))
     assert {item.action for item in make_plan(before, after, version, method).objects} == {Action.UNCHANGED}
+
+
+def has_empty_list_key(node: TypeNode, value: Any) -> bool:
+    """Has a list an item whose key is there and empty, so that the server stores another key than was sent?"""
+    if isinstance(value, dict):
+        return any(has_empty_list_key(node.child(key), item) for key, item in value.items())
+    if not isinstance(value, list) or node.shape is not Shape.LIST:
+        return False
+    keys = node.keys or ()
+    return any(
+        has_empty_list_key(node.item, item)
+        or (isinstance(item, dict) and any(key in item and item[key] in ("", None) for key in keys))
+        for item in value
+    )
 
 
 @given(changes(), st.sampled_from([ApplyMethod.SERVER_SIDE, ApplyMethod.CLIENT_SIDE]))

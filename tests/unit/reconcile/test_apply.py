@@ -83,6 +83,17 @@ def test_two_ports_of_one_number_are_told_apart_by_server_side_apply_only() -> N
     assert [port["targetPort"] for port in outcome.after["spec"]["ports"]] == [5353, 5353]
 
 
+def test_a_port_with_an_empty_protocol_is_refused_from_the_second_apply_on() -> None:
+    # API servers say so, 1.34 and 1.37: the first apply stores 53/TCP, and the next one sends 53/"" beside it.
+    for protocol in ("", None):
+        text = service(
+            ports=[{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "t", "port": 53, "protocol": protocol}]
+        )
+        assert not create(text).failures
+        again = update(text, {**text})
+        assert [failure.message for failure in again.failures][:1] == ['Duplicate value: "t"']
+
+
 def test_a_name_given_twice_is_an_error_of_server_side_apply_only() -> None:
     twice = workload(container={"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]})
     (reason,) = reasons(create(twice))

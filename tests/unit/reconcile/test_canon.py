@@ -13,6 +13,16 @@ def stored(data):
     return canonical(node(data), data)
 
 
+def schema(of_spec):
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
+        "type": "object", "properties": {"spec": of_spec}}}}  # fmt: skip
+    names = {"kind": "Foo", "plural": "foos"}
+    spec = {"group": "ex.io", "scope": "Namespaced", "names": names, "versions": [version]}
+    return thing("apiextensions.k8s.io/v1", "CustomResourceDefinition", spec=spec)
+
+
+CLAIM = thing("v1", "PersistentVolumeClaim", spec={})
+
 SAME = [
     ("a Deployment's default replicas", workload(), workload(replicas=1)),
     ("the default strategy", workload(), workload(strategy={"type": "RollingUpdate"})),
@@ -36,6 +46,10 @@ SAME = [
     ("plain text in a Secret", thing("v1", "Secret", stringData={"a": "1"}), thing("v1", "Secret", data={"a": "MQ=="})),
     ("a probe's defaults", workload(container={"livenessProbe": {"tcpSocket": {"port": 1}}}),
      workload(container={"livenessProbe": {"tcpSocket": {"port": 1}, "periodSeconds": 10, "failureThreshold": 3}})),
+    ("a finalizer that the server sets itself", CLAIM,
+     {**CLAIM, "metadata": {**CLAIM["metadata"], "finalizers": ["kubernetes.io/pvc-protection"]}}),
+    ("what no schema has, in a schema below items", schema({"type": "array", "items": {"type": "string"}}),
+     schema({"type": "array", "items": {"type": "string", "description": "", "new": 1}})),
     ("policy types of a NetworkPolicy", thing("networking.k8s.io/v1", "NetworkPolicy", spec={"podSelector": {}}),
      thing("networking.k8s.io/v1", "NetworkPolicy", spec={"podSelector": {}, "policyTypes": ["Ingress"]})),
 ]  # fmt: skip

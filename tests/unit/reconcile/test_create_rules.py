@@ -24,6 +24,20 @@ CLASS = thing("scheduling.k8s.io/v1", "PriorityClass", value=5)
 STORE = thing("storage.k8s.io/v1", "StorageClass", provisioner="a")
 BOTH = {"matchLabels": {"app": "web"}}
 
+INGRESS = thing(
+    "networking.k8s.io/v1", "Ingress", spec={"defaultBackend": {"service": {"name": "a", "port": {"name": "b"}}}}
+)
+RUNTIME = thing(
+    "node.k8s.io/v1", "RuntimeClass", handler="a", overhead={"podFixed": {"cpu": "250m", "example.com/gpu": 1}}
+)
+SCALER = thing("autoscaling/v2", "HorizontalPodAutoscaler", spec={
+    "maxReplicas": 2, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}})  # fmt: skip
+OWN_KIND = {**thing("apiextensions.k8s.io/v1", "CustomResourceDefinition"), "metadata": {"name": "foos.example.com"}, "spec": {
+    "group": "example.com", "scope": "Namespaced", "names": {"kind": "Foo", "plural": "foos"},
+    "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
+        "type": "object", "properties": {"metadata": {"type": "object"}, "spec": {"type": "object"}}}}}]}}  # fmt: skip
+SCHEMA = "spec.versions.0.schema.openAPIV3Schema"
+
 REFUSED: list[tuple[dict[str, Any], str, object, str]] = [
     (workload(), "metadata.name", "Web_1", 'metadata.name: Invalid value: "Web_1": a lowercase RFC 1123 subdomain'),
     (service(), "metadata.name", "a.b", 'metadata.name: Invalid value: "a.b": a lowercase RFC 1123 label'),
@@ -75,6 +89,16 @@ REFUSED: list[tuple[dict[str, Any], str, object, str]] = [
     (CLASS, "metadata.name", "system-mine", "reserved for system use only"),
     (STORE, "reclaimPolicy", "Recycle", 'Unsupported value: "Recycle": supported values: "Delete", "Retain"'),
     (thing("policy/v1", "PodDisruptionBudget", spec={"selector": BOTH}), "spec.minAvailable", "101%", "must not be greater than 100%"),
+    (workload(), f"{POD}.containers.0.ports", [{"containerPort": 1, "hostPort": 9}, {"containerPort": 2, "hostPort": 9}], 'Duplicate value: "TCP//9"'),
+    (DISK, "spec.volumeAttributesClassName", "fast", "has to be specified when using volumeAttributesClassName"),
+    (INGRESS, "spec.defaultBackend.service.port.name", "longer-than-15-characters", "must be no more than 15 characters"),
+    (INGRESS, "spec.defaultBackend.service.port", {"name": "a", "number": 1}, "cannot set both port name & port number"),
+    (RUNTIME, "overhead.podFixed.disk", "1", "overhead.limits[disk]: Invalid value"),
+    (RUNTIME, "overhead.podFixed", {"example.com/gpu": "10m"}, "must be an integer"),
+    (SCALER, "spec.behavior", {"scaleUp": {"tolerance": "-1"}}, "must be greater than or equal to 0"),
+    (OWN_KIND, f"{SCHEMA}.properties.metadata", {"type": "object", "minProperties": 1}, "metadata is implicitly specified"),
+    (OWN_KIND, f"{SCHEMA}.properties.spec.$schema", "x", "OpenAPIV3Schema 'schema' is not supported"),
+    (OWN_KIND, f"{SCHEMA}.properties.spec.additionalProperties", {"properties": {"a": "word"}}, "json: cannot unmarshal"),
 ]  # fmt: skip
 
 
@@ -84,7 +108,7 @@ def test_an_object_that_the_server_refuses(base: dict, path: str, value: object,
     assert any(reason in text for text in said), said
 
 
-@pytest.mark.parametrize("good", [CRON, DISK, TLS, RULE, ROLE, CLASS, STORE, service(), workload(),
+@pytest.mark.parametrize("good", [CRON, DISK, TLS, RULE, ROLE, CLASS, STORE, INGRESS, RUNTIME, SCALER, OWN_KIND, service(), workload(),
                                   changed(ROLE, "metadata.name", "system:a:b"), service(clusterIP="None")])  # fmt: skip
 def test_an_object_that_the_server_takes(good: dict) -> None:
     assert reasons(create(good)) == []
