@@ -234,6 +234,14 @@ def test_a_place_of_its_own_for_each_overlay(tmp_path: Path, capsys, monkeypatch
 
 
 @needs_one_server
+@pytest.mark.parametrize("method", ["server-side", "client-side", "flux", "replace"])
+def test_any_character_gets_there(plan, minor: str, method: str) -> None:
+    old = thing("v1", "ConfigMap", data={"a": 'é \U0001f600 \u2028 \\ud83d " \n\t'})
+    document = plan(minor, [NAMESPACE, old], [NAMESPACE, changed(old, "data.b", "\U0001f680")], "--apply", method)
+    assert [one["changes"] for one in document["objects"]] == [[{"field": "data.b", "new": "\U0001f680"}]]
+
+
+@needs_one_server
 def test_what_the_server_refuses_of_the_base_is_named(plan, minor: str) -> None:
     wrong = changed(workload(), "spec.selector.matchLabels.app", "x")
     document = plan(

@@ -111,7 +111,7 @@ class Client:
         timeout: float = _SECONDS,
     ) -> Answer:
         """Ask for one thing, again where the server says that it is too busy (429, with Retry-After)."""
-        data = None if body is None else json.dumps(body, ensure_ascii=True).encode()
+        data = None if body is None else encoded(body)
         attempt = 0
         while True:
             try:
@@ -129,6 +129,12 @@ class Client:
     def get(self, path: str) -> Answer:
         """Read one thing."""
         return self.request("GET", path)
+
+
+def encoded(body: Any) -> bytes:
+    """JSON as Go writes it, and so as agents send it: servers read apply patches as YAML, which has no surrogates."""
+    text = json.dumps(body, ensure_ascii=False).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return text.encode("utf-8", "replace")
 
 
 class Trial(Client):

@@ -371,7 +371,9 @@ def _with_mutations(offline: PlannedObject, item: PlannedObject, head: Applied) 
 
 
 def _blocked(item: PlannedObject, head: Applied) -> PlannedObject:
-    return replace(item, action=Action.BLOCKED, changes=(), failures=told(item, head.failures), reason="")
+    # What it would have changed is the offline answer: the server says nothing of what it refuses.
+    changes = item.changes if item.before is not None else ()
+    return replace(item, action=Action.BLOCKED, changes=changes, failures=told(item, head.failures), reason="")
 
 
 def _unknown(item: PlannedObject, base: Applied) -> PlannedObject:

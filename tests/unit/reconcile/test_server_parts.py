@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gitgate.errors import ToolError
 from gitgate.reconcile.server.answers import demand_working, failures_of, field_path
 from gitgate.reconcile.server.applier import merge_patch
-from gitgate.reconcile.server.client import Answer, Client
+from gitgate.reconcile.server.client import Answer, Client, encoded
 from gitgate.reconcile.server.discovery import Served
 from gitgate.reconcile.server.stored import stored
 
@@ -190,3 +190,9 @@ def test_a_missing_client_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ToolError, match="need httpx") as caught:
         Client("http://127.0.0.1:9", ssl.create_default_context())
     assert "gitgate-k8s[cluster]" in str(caught.value.remedy)
+
+
+def test_bodies_are_written_as_go_writes_them() -> None:
+    """A server reads apply patches as YAML, in which an emoji's two halves are an error and U+2028 is a line break."""
+    assert encoded({"a": "é\U0001f600\u2028\x01"}) == b'{"a": "\xc3\xa9\xf0\x9f\x98\x80\\u2028\\u0001"}'
+    assert encoded({"a": "\ud83d"}) == b'{"a": "?"}'
