@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -36,12 +38,14 @@ class Outcome:
         paths: Fields that change, in the order of their names; nothing unless it updates.
         field: The first field that the server names; empty where it names none.
         message: Why it fails.
+        stored: A digest of the whole object afterwards, without what the server allocates; nothing unless it updates.
     """
 
     verdict: str
     paths: tuple[str, ...] = ()
     field: str = ""
     message: str = ""
+    stored: str = ""
 
 
 def predicted(pair: Pair, version: str, method: ApplyMethod = ApplyMethod.SERVER_SIDE) -> Outcome:
@@ -57,12 +61,24 @@ def predicted(pair: Pair, version: str, method: ApplyMethod = ApplyMethod.SERVER
         first = item.failures[0]
         return Outcome(verdict, (), first.place or format_field_path(first.field), first.message)
     paths = _compared(pair, (change.path for change in item.changes)) if verdict == "update" else ()
-    return Outcome(verdict, paths)
+    return Outcome(verdict, paths, stored=_said_to_be_stored(pair, version) if verdict == "update" else "")
+
+
+def _said_to_be_stored(pair: Pair, version: str) -> str:
+    node = _kinds(version).find(_resource(pair.base))
+    assert node is not None
+    return digest(predict_update(node, pair.base, pair.head, version=version).after)
+
+
+def digest(stored: Mapping[str, Any]) -> str:
+    """A few characters that tell one stored object from another."""
+    text = json.dumps(visible(stored), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def comparable(said: Outcome, was: Outcome) -> Outcome:
     """What gitgate says, as far as it can be compared: what the server allocates is not, and may be all that changes."""
-    return was if was.verdict == "unchanged" and said == Outcome("update") else said
+    return was if was.verdict == "unchanged" and said.verdict == "update" and not said.paths else said
 
 
 def _applied_otherwise(pair: Pair, version: str, method: ApplyMethod) -> Outcome:
@@ -113,7 +129,7 @@ def happened(pair: Pair, server: Server, namespace: str) -> Outcome:
         if not answer.accepted:
             return Outcome("fail", (), failing_field(answer.message), answer.message)
         changed = _compared(pair, changed_paths(visible(live), visible(answer.body)))
-        return Outcome("update" if changed else "unchanged", changed)
+        return Outcome("update", changed, stored=digest(answer.body)) if changed else Outcome("unchanged")
     finally:
         server.delete(pair.base, namespace)
 
