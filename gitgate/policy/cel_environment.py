@@ -21,6 +21,7 @@ from cel_expr_python import cel
 
 from gitgate.policy.cel_library import FUNCTIONS, INTERNAL, STANDARD_STRING, TIMES, Function, Type, introduced
 from gitgate.policy.cel_literals import literal_errors
+from gitgate.policy.cel_names import without_strings
 from gitgate.policy.checked_expression import CheckedExpression, Node
 from gitgate.policy.field_types import LIST_OF, Shape, read_fields
 
@@ -45,6 +46,18 @@ _FALSE = b"\x10\x00"
 _DYNAMIC = b"\n\x00"
 _OPTIONAL = b"r"
 """What the encoded type of an optional value starts with."""
+_TYPE = b"Z"
+"""What the encoded type of a type starts with."""
+_OF_QUANTITY = {
+    "k8s_isInteger_kubernetes.Quantity": "gitgateIsInteger",
+    "k8s_asInteger_kubernetes.Quantity": "gitgateAsInteger",
+}
+"""Functions that ask how a quantity is held, which its spelling decides; its value does not tell."""
+_BACKTICKS = "1.37"
+"""The version with cel-go 0.29; those before have 0.26."""
+_UNKNOWN = frozenset({"dyn", "unknown"})
+"""Kinds of shapes that tell nothing."""
+_EXISTS_ONE = re.compile(r"\bexists_one(?=\s*\()")
 _SELECTING = (
     "Applying SELECT to non-message type",
     "No matching overloads found : _?._",
@@ -173,12 +186,15 @@ class Environment:
         variables = {f"variables.{variable.name}": variable.kind for variable in self._variables.values()}
         # The engine mistakes a declared optional type for another one; `dyn` takes the same members.
         safe = {name: kind if "optional" not in kind.name() else cel.Type.DYN for name, kind in variables.items()}
+        checker = _cached_checker({**self._names, **safe})
         try:
-            expression = _cached_checker({**self._names, **safe}).compile(text)
+            expression = _compiled(checker, text)
             checked = CheckedExpression.decode(expression.serialize())
         except (RuntimeError, UnicodeError, RecursionError) as error:
             raise _compile_error(error) from error
-        for message, node in literal_errors(checked, _accepts):
+        known = {name for name, shape in self._shapes.items() if shape.kind not in _UNKNOWN}
+        untyped = frozenset({*self._names, *variables} - known)
+        for message, node in literal_errors(checked, _accepts, untyped):
             line, column = place_of(text, checked.positions.get(node, 0))
             raise CompileError(message, line, column)
         if self._shapes:
@@ -197,6 +213,21 @@ class Environment:
     def activation(data: Mapping[str, Any]) -> Any:
         """What the names stand for; shared by all expressions of one object."""
         return _runner().Activation(data)
+
+
+def _compiled(checker: Any, text: str) -> Any:
+    """Compile it; with two loop variables the engine knows `exists_one` by its other name only."""
+    try:
+        return checker.compile(text)
+    except RuntimeError:
+        renamed = _EXISTS_ONE.sub("existsOne ", text)  # as long, so that places stay
+        if renamed == text:
+            raise
+        try:
+            return checker.compile(renamed)
+        except RuntimeError:
+            pass
+        raise
 
 
 def conjunction(parts: Sequence[CheckedExpression]) -> Any:
@@ -350,7 +381,7 @@ class _Rewriter:
         children = [self._copy(child, source, result) for child in node.children]
         copy = replace(node, id=number, children=children, entries=entries)
         if node.kind == "call":
-            replaced = self._replace(copy, overloads, source.types.get(node.id, b""))
+            replaced = self._replace(copy, overloads, source.types.get(node.id, b""), result)
             if replaced is not None:
                 result.types.pop(number, None)
                 return replaced
@@ -364,7 +395,7 @@ class _Rewriter:
         return copy
 
     def _replace(  # noqa: PLR0911 - one for each kind of call
-        self, call: Node, overloads: tuple[str, ...], kind: bytes
+        self, call: Node, overloads: tuple[str, ...], kind: bytes, result: CheckedExpression
     ) -> Node | None:
         """What stands in for a call that cannot run as it is; None for all others."""
         arguments = call.children
@@ -373,6 +404,12 @@ class _Rewriter:
         overload = overloads[0] if overloads else ""
         if kind in _TIMES and overload.startswith("k8s_") and call.name in TIMES:
             return self._call(f"gitgate_{_TIMES[kind]}_{call.name}", arguments)
+        if overload == "string_format" and _is_printable(arguments[1], result):
+            return self._call("gitgateText", arguments)
+        if overload == "duration_to_milliseconds":
+            return self._call("gitgateMilliseconds", arguments)
+        if overload in _OF_QUANTITY and arguments[0].name == "quantity":
+            return self._call(_OF_QUANTITY[overload], arguments[0].children)
         if overload.startswith("k8s_validate_"):
             return self._optional(self._call("gitgateValidate", arguments))
         if overload.startswith("k8s_format.named_"):
@@ -389,6 +426,11 @@ class _Rewriter:
     def _optional(self, value: Node) -> Node:
         """`optional.ofNonZeroValue(value)`."""
         return Node(next(self._ids), "call", name="optional.ofNonZeroValue", children=[value])
+
+
+def _is_printable(values: Node, result: CheckedExpression) -> bool:
+    """Are there no types and no optionals among what a format prints? Those cannot be handed to a callback."""
+    return not any(result.types.get(node.id, b"")[:1] in (_TYPE, _OPTIONAL) for node in values.walk())
 
 
 def _bound(name: str) -> str:
@@ -546,7 +588,7 @@ def _regular_expressions() -> list[Any]:
     ]
 
 
-_TOKEN = re.compile(r"\\Q.*?(?:\\E|\Z)|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]|\(\?P?<\w+>|\((?!\?)|.", re.DOTALL)
+_TOKEN = re.compile(r"\\Q.*?(?:\\E|\Z)|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]|\(\?P?<\w+>|\(\?|\(|.", re.DOTALL)
 
 
 def _without_groups(pattern: str) -> str:
@@ -586,6 +628,9 @@ def _since(text: str, checked: CheckedExpression) -> Since | None:
             latest = _later(latest, ("1.32", "a comprehension with two variables", part.id))
         if part.kind == "call" and part.name in {"_?._", "_[?_]"}:
             latest = _later(latest, ("1.28", "an optional field selection", part.id))
+    quoted = without_strings(text).find("`")
+    if quoted >= 0:  # a matter of the parser, which nothing holds back for the version before it
+        return (_BACKTICKS, "a field name in backticks", *place_of(text, quoted))
     if latest is None or latest[0] == "1.0":
         return None
     version, what, number = latest

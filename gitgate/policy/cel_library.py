@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gitgate.policy.functions import formats, lists, network, quantity, versions
+from gitgate.policy.functions import formats, lists, network, quantity, text, versions
 
 Type = tuple[Any, ...]
 """`("int",)`, `("list", ("int",))`, `("param", "T")`."""
@@ -186,6 +186,10 @@ INTERNAL: tuple[Function, ...] = (
         Function("gitgateBytes", ((kind,),), ("bytes",), formats.base64_bytes, member=False)
         for kind in ("string", "bytes")
     ),
+    Function("gitgateText", (STRING, ("list", DYN)), STRING, text.formatted, member=False),
+    Function("gitgateMilliseconds", (("duration",),), INT, lists.milliseconds, member=False),
+    Function("gitgateIsInteger", (STRING,), BOOL, quantity.is_held_as_integer, member=False),
+    Function("gitgateAsInteger", (STRING,), INT, quantity.held_integer, member=False),
     Function("gitgateFormat", (STRING,), ("map", DYN, DYN), formats.named, member=False),
     Function("gitgateValidate", (("map", DYN, DYN), STRING), STRINGS, formats.validate, member=False),
 )

@@ -1,4 +1,4 @@
-"""How expressions spell the names of fields."""
+"""How expressions spell the names of fields, and what in them is no name at all."""
 
 from __future__ import annotations
 
@@ -23,3 +23,13 @@ def escape_name(name: str) -> str | None:
     if name in _RESERVED:
         return f"__{name}__"
     return _ESCAPED.sub(lambda found: _ESCAPES[found[0]], name)
+
+
+_STRING = re.compile(
+    r"//[^\n]*|[rRbB]{0,2}(\"\"\".*?\"\"\"|'''.*?'''|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*')", re.DOTALL
+)
+
+
+def without_strings(text: str) -> str:
+    """An expression without comments, whose strings are empty; as long as it was, so that places stay."""
+    return _STRING.sub(lambda found: ("''" if found[1] else "").ljust(len(found[0])), text)

@@ -14,6 +14,7 @@ from typing import Any
 
 from gitgate.location import FieldPath
 from gitgate.policy.cel import Source
+from gitgate.policy.cel_names import without_strings
 from gitgate.policy.declared_names import DECLARED
 from gitgate.resource import Resource
 
@@ -24,7 +25,6 @@ BINDING_KIND = "ValidatingAdmissionPolicyBinding"
 NAMES = ("object", "oldObject", "request", "namespaceObject", "params")
 """What expressions may refer to; `authorizer` would need a cluster to ask."""
 _AUTHORIZER = re.compile(r"(?<![\w.])authorizer\b")
-_STRING = re.compile(r"[rRbB]{0,2}(\"\"\".*?\"\"\"|'''.*?'''|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*')", re.DOTALL)
 
 _OBJECT = re.compile(r"(?<![\w.])object((?:\.\??[A-Za-z_]\w*)+)")
 _VARIABLE = re.compile(r"(?<![\w.])variables\.([A-Za-z_]\w*)")
@@ -151,7 +151,7 @@ class Policy:
         seen: set[str] = set()
         variables = dict(self.variables)
         while texts:
-            text = _STRING.sub("''", texts.pop(0))
+            text = without_strings(texts.pop(0))
             found = _OBJECT.search(text)
             if found is not None:
                 return tuple(found[1].replace("?", "").strip(".").split("."))
@@ -297,7 +297,7 @@ def _checked(policy: Policy) -> Policy:
         defects.append(Defect(("spec",), "there are neither validations nor auditAnnotations"))
     texts = [text for _, text in (*policy.conditions, *policy.variables, *policy.annotations)]
     texts += [text for item in policy.validations for text in (item.expression, item.message_expression or "")]
-    asks = any(_AUTHORIZER.search(_STRING.sub("''", text)) for text in texts)
+    asks = any(_AUTHORIZER.search(without_strings(text)) for text in texts)
     return replace(policy, defects=tuple(defects), asks_cluster=asks)
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.server.binaries import cached_versions, find_binaries
 from gitgate.reconcile.server.control_plane import ControlPlane
+from tests.agreement.expressions import judge_expressions
 from tests.agreement.kubectl import KubectlServer
 from tests.agreement.outcomes import Outcome, comparable, predicted, run
 from tests.agreement.pairs import Pair, corpus_pairs, pairs
@@ -62,6 +63,7 @@ def main() -> int:
             if arguments.only != "plan" and not arguments.seed and not arguments.repository:
                 good &= report_policies(minor, judge_policies(plane, arguments.corpora))
                 good &= report_policies(minor, play(plane))
+                good &= report_policies(minor, judge_expressions(plane))
             if arguments.only == "policies":
                 continue
             by = (

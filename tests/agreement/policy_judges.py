@@ -172,6 +172,12 @@ class PolicyServer:
     def _send(self, method: str, path: str, body: Any) -> httpx.Response:
         return self._http.request(method, path, json=body, params={"dryRun": "All"})
 
+    def warnings(self, method: str, path: str, body: Any) -> list[str]:
+        """What a request that is only asked for is warned about by the policies of bindings, in their words."""
+        answer = self._send(method, path, body)
+        assert answer.status_code < 300, answer.text
+        return [matched[2] for matched in map(_POLICY.search, _texts(answer)) if matched]
+
     def close(self) -> None:
         """Close the connections; the server goes on."""
         self._http.close()
@@ -196,10 +202,14 @@ def _named(matched: re.Match[str]) -> tuple[str, str]:
     return matched[1], "error" if " resulted in error: " in matched[2] else " ".join(matched[2].split())
 
 
-def _warnings(answer: httpx.Response) -> Iterator[tuple[str, str]]:
+def _texts(answer: httpx.Response) -> Iterator[str]:
     for header in answer.headers.get_list("warning"):
         quoted = _QUOTED.match(header)
-        text = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else header
+        yield re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else header
+
+
+def _warnings(answer: httpx.Response) -> Iterator[tuple[str, str]]:
+    for text in _texts(answer):
         matched = _POLICY.search(text)
         if matched:
             yield _named(matched)

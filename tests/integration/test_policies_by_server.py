@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gitgate.reconcile.server.control_plane import ControlPlane
+from tests.agreement.expressions import KNOWN, answers_of_engine, judge_expressions, recorded
 from tests.agreement.policies import Agreement, judge_policies, report
 from tests.agreement.policy_judges import Verdict
 from tests.agreement.scenes import play, said_offline, scenes
@@ -31,6 +32,20 @@ def test_shipped_policies_deny_in_a_server_what_they_deny_offline(minor: str, ca
 )
 def test_a_scene_plays_offline_as_a_server_played_it(scene, question) -> None:
     assert said_offline(scene, question) == scene.said[question.key]
+
+
+@needs_one_server
+def test_expressions_mean_in_a_server_what_they_mean_offline(minor: str, capsys) -> None:
+    with ControlPlane(server_binaries()[minor]) as plane:
+        assert report(minor, judge_expressions(plane)), capsys.readouterr().out
+
+
+def test_expressions_mean_offline_what_a_server_made_of_them() -> None:
+    kept = recorded()
+    found = answers_of_engine(kept)
+    assert len(kept) > 500
+    differences = {text: (word, found[text]) for text, word in kept.items() if found[text] != word}
+    assert differences == {text: (kept[text], word) for text, word in KNOWN.items() if text in kept}
 
 
 @pytest.mark.parametrize(

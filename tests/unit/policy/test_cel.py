@@ -264,3 +264,41 @@ class TestAttacks:
 
 SLOW = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 """How much slower than a quiet machine this one is now."""
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("[object.kind, 'x'].size() == 2", "expected type 'dyn' but found 'string'"),
+        ("{'a': 'x', 'b': null}.size() == 2", "expected type 'string' but found 'null'"),
+        ("'%d'.format([1.5]) == ''", "%d does not take a value of type double"),
+        ("'%s %s'.format(['a']) == ''", "the template asks for 2 arguments and is given 1"),
+        ("'100%'.format([]) == ''", "could not parse the template"),
+        ("int('3.5') == 3", "is an error whenever it runs"),
+        ("['a', 'b'].sum() == ''", "no matching overload for 'sum' applied to 'list(string)'"),
+    ],
+)
+def test_what_is_wrong_with_a_literal_is_said_before_it_runs(engine: Engine, expression: str, message: str) -> None:
+    (problem,) = engine.compile(source(expression)).problems
+    assert message in problem.message
+
+
+def test_what_has_a_type_in_a_cluster_stands_beside_its_like(engine: Engine) -> None:
+    shapes = {"request": {"type": "object", "properties": {"operation": {"type": "string"}}}}
+    text = "request.operation in [request.operation, 'DELETE'] && object.x.all(n, [n, 'a'].size() == 2)"
+    assert engine.compile(Source(names=("object", "request"), validations=((text, None),), shapes=shapes)).runnable
+
+
+def test_a_message_is_printed_as_a_cluster_prints_it(engine: Engine) -> None:
+    words = "'%s and %s in %.1f of %s'.format([object.spec.items.map(i, i.name), object.spec.items[0], 1234.5, null])"
+    program = engine.compile(Source(names=("object",), validations=(("false", words),)))
+    assert ask(engine, program).denials == ((0, '["a", "b", "c"] and {"name":"a", "port":80} in 1,234.5 of null'),)
+
+
+def test_a_field_in_backticks_needs_the_version_that_reads_it(engine: Engine) -> None:
+    text = "'`' == '`' || // `\n object.metadata.labels.`a.b/c` == 'd'"
+    program = engine.compile(source(text))
+    assert ask(engine, program) == Outcome()
+    (requirement,) = program.requirements
+    assert (requirement.version, requirement.line, requirement.column) == ("1.37", 2, 25)
+    assert not engine.compile(source("'`' == '`' // `")).requirements
