@@ -171,7 +171,7 @@ class ObjectStore:
             raw = data[end + 1 : end + 1 + width]
             if end < 0 or not space or not name or b"/" in name or len(raw) != width or not _TREE_MODE.match(mode):
                 raise RepositoryError(f"the tree object {oid} is malformed")
-            entries.append((name.decode("utf-8", "surrogateescape"), _canonical_mode(int(mode, 8)), raw.hex()))
+            entries.append((name.decode("utf-8", "surrogateescape"), canonical_mode(int(mode, 8)), raw.hex()))
             position = end + 1 + width
         # The same name twice is one file to a reader and another file to the next: never guess which.
         if len({name for name, _, _ in entries}) != len(entries):
@@ -298,7 +298,7 @@ class GitTree:
         return entry.oid
 
 
-def _canonical_mode(mode: int) -> str:
+def canonical_mode(mode: int) -> str:
     """Mode as git understands it. Source: git's cache.h, `canon_mode`."""
     kind = mode & 0o170000
     if kind == 0o100000:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from gitgate.change import ChangedPath, TreeEntry
 from gitgate.errors import RepositoryError
+from gitgate.git_objects import canonical_mode
 
 LINK = "120000"
 SUBMODULE = "160000"
@@ -144,7 +145,8 @@ def parse_tree(oid: str, data: bytes) -> Mapping[str, TreeEntry]:
         malformed = end < 0 or not blank or not name or b"/" in name or len(raw) != width or not _MODE.match(mode)
         if malformed or text in entries:
             raise RepositoryError(f"the tree object {oid} is malformed")
-        entries[text] = TreeEntry(mode.decode().zfill(6), raw.hex())
+        # What git takes for a directory is one, however its mode is written: else its files would have no names here.
+        entries[text] = TreeEntry(canonical_mode(int(mode, 8)), raw.hex())
         # Directories are sorted as if their names ended with a slash (git/read-cache.c, base_name_compare).
         place = name + b"/" if entries[text].mode == _DIRECTORY else name
         if place <= last:

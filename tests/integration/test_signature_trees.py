@@ -71,6 +71,27 @@ def test_g10_what_stands_in_for_a_guarded_directory_needs_the_same_people(
     assert Code.PATH_NOT_AUTHORIZED not in scene.codes(allowed)
 
 
+@pytest.mark.parametrize(
+    ("mode", "content", "expected"),
+    [
+        (b"40755", {"app.yaml": "x\n"}, Code.PATH_NOT_AUTHORIZED),
+        (b"120755", Link("../../../x"), Code.SYMLINK_ESCAPE),
+        (b"150000", Submodule(), Code.SUBMODULE_CHANGED),
+    ],
+    ids=["directory", "link", "submodule"],
+)
+def test_g11_modes_that_git_does_not_write_are_read_as_git_reads_them(
+    tmp_path: Path, keys: SigningKeys, mode: bytes, content: Any, expected: Code
+) -> None:
+    rule = {"id": "stage", "paths": ["stage/**"], "signers": ["gitops-admins"]}
+    scene = make_scene(tmp_path / "r", keys, lambda document: document["rules"].append(rule))
+    plain = scene.builder.raw_tree({"stage": content})
+    oid = scene.builder.git("rev-parse", f"{plain}:stage")
+    entries = raw_entries(scene, scene.base) | {"stage": mode + b" stage\0" + bytes.fromhex(oid)}
+    tree = scene.builder.write(b"".join(entries[name] for name in sorted(entries)), "tree")
+    assert expected in scene.codes(scene.commit("carol", tree=tree, parents=(scene.base,)))
+
+
 def test_g10_a_link_beside_a_guarded_directory_needs_nobody_else(tmp_path: Path, keys: SigningKeys) -> None:
     scene = make_scene(tmp_path / "r", keys)
     assert scene.codes(scene.commit("carol", {"clusters/dev": Link("../app.yaml")})) == set()
