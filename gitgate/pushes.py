@@ -194,8 +194,9 @@ def _judge_tag(repository: Repository, update: Update, demand: PushDemand) -> Up
         verb = "deleted" if update.new is None else "moved"
         return UpdateVerdict(update=update, failures=(Failure(Code.HISTORY_REWRITE, f"{update.ref} would be {verb}"),))
     base = _default_tip(repository)
-    signers = load_signers(repository.tree(base)) if base is not None else None
     head = repository.resolve(update.new)
+    # Where there is no base yet, pinned signers of the tag's own commit judge, as they judge the first branch.
+    signers = load_signers(repository.tree(base if base is not None else head))
     judged = _verify(repository, Update(update.ref, None, head), base, None, demand)
     if signers is None:
         return judged

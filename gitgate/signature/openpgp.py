@@ -186,7 +186,10 @@ def _read_keys(gpg: str, home: Path, certificates: tuple[Certificate, ...]) -> M
     states = {state.fingerprint: state for entry in listed for state in _states(entry)}
     for certificate in certificates:
         if certificate.fingerprint not in states:
-            raise CertificateError(f"gpg does not accept the certificate {certificate.fingerprint}")
+            raise CertificateError(
+                f"gpg does not accept the certificate {certificate.fingerprint} of the signers file",
+                remedy="Export it again: gpg --armor --export FINGERPRINT.",
+            )
     declared = {certificate.fingerprint for certificate in certificates}
     if {state.primary for state in states.values()} != declared:
         raise CertificateError("gpg read other certificates than those declared")

@@ -256,7 +256,7 @@ class _SignersReader:
         bots = {signer for signer in signers if principals[signer].bot}
         if needed > 1 and with_keys <= bots:
             raise self._error((*path, "signers"), "bots alone never meet a threshold; name a person")
-        if bots and (not rule.paths or any(pattern.startswith("**") for pattern in rule.paths)):
+        if bots and (not rule.paths or any(map(_is_wide, rule.paths))):
             raise self._error((*path, "signers"), f"the bot {min(bots)!r} may sign narrow paths only")
         return rule
 
@@ -369,6 +369,12 @@ def _read_public_key_file(data: bytes) -> SshKey:
     if len(lines) != 1:
         raise WireError(f"it holds {len(lines)} keys where one must be")
     return read_key_line(lines[0])
+
+
+def _is_wide(pattern: str) -> bool:
+    """Does a glob reach into directories that it does not name?"""
+    segments = pattern.split("/")
+    return segments[0] == "**" or not any(segment.strip("*?") for segment in segments)
 
 
 def _digest(files: Mapping[str, bytes]) -> str:

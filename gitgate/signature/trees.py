@@ -18,6 +18,8 @@ SUBMODULE = "160000"
 _DIRECTORY = "040000"
 _CACHED_TREES = 4096
 _DEEPEST = 256
+_NO_NAMES = frozenset({b"", b".", b"..", b".git"})
+"""What git writes into no tree, as no checkout can hold it (git/read-cache.c, `verify_path`)."""
 _MODE = re.compile(rb"[0-7]{5,6}\Z")
 
 ObjectReader = Callable[[str], tuple[str, bytes]]
@@ -142,7 +144,14 @@ def parse_tree(oid: str, data: bytes) -> Mapping[str, TreeEntry]:
         mode, blank, name = data[offset:end].partition(b" ")
         raw = data[end + 1 : end + 1 + width]
         text = name.decode("utf-8", "surrogateescape")
-        malformed = end < 0 or not blank or not name or b"/" in name or len(raw) != width or not _MODE.match(mode)
+        malformed = (
+            name.lower() in _NO_NAMES
+            or end < 0
+            or not blank
+            or b"/" in name
+            or len(raw) != width
+            or not _MODE.match(mode)
+        )
         if malformed or text in entries:
             raise RepositoryError(f"the tree object {oid} is malformed")
         # What git takes for a directory is one, however its mode is written: else its files would have no names here.

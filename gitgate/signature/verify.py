@@ -68,15 +68,19 @@ class VerificationRequest:
 
 
 def verify_range(repository: Repository, request: VerificationRequest) -> RangeVerdict:
-    """Verify every new commit; total: what cannot be examined is a failure of its own, never an exception."""
+    """Verify every new commit; what cannot be examined is a failure of its own, never an exception.
+
+    Raises:
+        CertificateError: The base's signers name a certificate that gpg does not accept; nobody's change can mend that.
+    """
     try:
         return _verify(repository, request)
+    except CertificateError:
+        raise
     except IncompleteHistoryError as error:
         return _nothing(request, Failure(Code.HISTORY_INCOMPLETE, _sentence(error)))
     except RepositoryError as error:
         return _nothing(request, Failure(Code.COMMIT_MALFORMED, _sentence(error)))
-    except CertificateError as error:
-        return _nothing(request, Failure(Code.POLICY_INVALID, str(error)))
     except GitgateError as error:
         return _nothing(request, Failure(Code.TOOL_ERROR, _sentence(error)))
 

@@ -241,6 +241,12 @@ def test_the_first_push_needs_pinned_signers(tmp_path: Path, forge: Forge) -> No
     # One of two administrators signed it, and the signers themselves are theirs.
     assert "THRESHOLD_UNMET" in fresh.push(f"{root}:refs/heads/main").stderr
     both = forge.commit("alice", {}, branch="root")
+    for signer in (None, "mallory"):
+        tag = f"object {both}\ntype commit\ntag v1\ntagger alice <alice@example.com> 1700000000 +0000\n\nRelease\n".encode()
+        signature = b"" if signer is None else forge.keys.gpg[signer].sign(tag)
+        forge.clone.git("update-ref", "refs/tags/v1", forge.clone.write(tag + signature, "tag"))
+        fresh.install("--trust-root", digest, "--protect", "refs/heads/main", "--protect", "refs/tags/*")
+        assert fresh.push("refs/tags/v1").returncode != 0, "pinned signers judge the first tag as well"
     done = fresh.push(f"{both}:refs/heads/main")
     assert done.returncode == 0, done.stderr
 

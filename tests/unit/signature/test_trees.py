@@ -75,6 +75,8 @@ def test_directories_stand_where_their_name_with_a_slash_would() -> None:
         b"100644 a\0" + RAW + b"100644 a\0" + RAW,
         b"100644 b\0" + RAW + b"100644 a\0" + RAW,
         b"40000 a\0" + RAW + b"100644 a.b\0" + RAW,
+        b"100644 ..\0" + RAW,
+        b"40000 .GIT\0" + RAW,
         b"garbage",
     ],
 )
