@@ -153,7 +153,7 @@ def add_from_history(directory: Path, revision: str, limit: int, files: Sequence
         for name, group in by_principal(tuple(usable), frozenset({*signers.principals, *signers.groups})).items()
     ]
     if not entries:
-        raise UsageError("nothing was changed: the history shows no key that could be entered\n" + "\n".join(lines))
+        raise UsageError("nothing was changed: the history shows no key that could be entered", remedy="; ".join(lines))
     done = _put_in(directory, entries)
     for entry in entries:
         lines += [f"{entry.name}, unproven: {key.format} {key.fingerprint} in .gitgate/{f}" for key, f in entry.keys]
@@ -260,11 +260,14 @@ def _next_version(directory: Path, present: Signers) -> int:
     """One more than what is in force: several edits that are merged together raise the version once."""
     try:
         with Repository.open(directory) as repository:
+            if repository.is_empty():
+                return present.version
             found = repository.default_base()
             in_force = load_signers(repository.tree(found[1] if found is not None else repository.resolve("HEAD")))
     except (RepositoryError, UsageError):
-        in_force = None
-    return present.version + 1 if in_force is None or present.version <= in_force.version else present.version
+        # What is in force cannot be told, so that only a higher version is sure to be accepted.
+        return present.version + 1
+    return present.version + 1 if in_force is not None and present.version <= in_force.version else present.version
 
 
 def _inserted(text: str, entries: Sequence[_Entry]) -> str:

@@ -56,4 +56,5 @@ def update_failures(repository: Repository, ref: str, old: str | None, new: str 
     elif new is None:
         yield Failure(Code.HISTORY_REWRITE, f"{ref} would be deleted")
     elif old is not None and (lost := repository.commits(new, old)):
-        yield Failure(Code.HISTORY_REWRITE, f"{ref} would lose {len(lost)} commits, among them {lost[0]}")
+        which = f"commit {lost[0]}" if len(lost) == 1 else f"{len(lost)} commits, among them {lost[0]}"
+        yield Failure(Code.HISTORY_REWRITE, f"{ref} would lose {which}")

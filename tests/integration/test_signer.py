@@ -25,6 +25,18 @@ def add(directory: Path, keys: SigningKeys, name: str, *options: str) -> Ended:
     return gitgate("signer", "add", name, "--email", f"{name}@example.com", "--key", file, *options, cwd=directory)
 
 
+def test_nothing_new_in_the_history_is_told_in_lines_that_can_be_read(tmp_path: Path, keys: SigningKeys) -> None:
+    builder = RepositoryBuilder(tmp_path / "shop")
+    add(builder.path, keys, "bob")
+    builder.branch("main", commit_signed(builder, keys.ssh["bob"], {"app.yaml": "a: 1\n"}, parents=()))
+    builder.checkout("main")
+    assert add(builder.path, keys, "alice").code == 0
+    ended = gitgate("signer", "add", "--from-git", "main", cwd=builder.path)
+    assert ended.code == 2
+    assert "declared already" in ended.stderr
+    assert "\\n" not in ended.stderr
+
+
 def test_what_is_added_judges(tmp_path: Path, keys: SigningKeys) -> None:
     builder = RepositoryBuilder(tmp_path / "shop")
     first = add(builder.path, keys, "alice")
@@ -36,7 +48,7 @@ def test_what_is_added_judges(tmp_path: Path, keys: SigningKeys) -> None:
     assert place.read_text().endswith("# the end\n")
     signers = load_signers(DirectoryTree(builder.path))
     assert signers is not None
-    assert signers.version == 2
+    assert signers.version == 1, "no version is in force yet, so that there is nothing to raise"
     assert set(signers.principals) == {"alice", "bob"}
     builder.git("add", "-A")
     builder.git("commit", "-q", "-m", "Signers")
