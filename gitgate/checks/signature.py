@@ -7,6 +7,8 @@ so the gate hands the check a `History`; without one (files, the index) there ar
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -20,6 +22,7 @@ from gitgate.checks.signature_rules import (
     SIGNATURE_RULES,
     SIGNERS_CHANGED,
 )
+from gitgate.errors import GitgateError, RepositoryError
 from gitgate.finding import Finding, Rule
 from gitgate.location import Location
 from gitgate.path_glob import matches_any
@@ -29,6 +32,7 @@ from gitgate.settings import Settings
 
 if TYPE_CHECKING:
     from gitgate.git import Repository
+    from gitgate.signature.packets import Certificate
     from gitgate.signature.signers import Signers
     from gitgate.signature.verdict import Code, CommitVerdict, Failure, RangeVerdict
     from gitgate.tree import Tree
@@ -90,15 +94,17 @@ class SignatureCheck:
             SettingsError: The base's signers file is not valid.
         """
         if self.history is None:
-            return _completed(Examination(judged=_NOTHING, reason=NO_COMMITS), proposal, None)
+            return _completed(Examination(judged=_NOTHING, reason=NO_COMMITS), proposal, None, None)
         return _examine(self.history, proposal)
 
 
-def _completed(examination: Examination, proposal: Proposal, signers: Signers | None) -> Examination:
+def _completed(
+    examination: Examination, proposal: Proposal, signers: Signers | None, history: History | None
+) -> Examination:
     """Add edits of what runs the gate, and what agents would refuse in either snapshot: only a change of it is new."""
     gate = tuple(_gate_findings(proposal, signers))
-    after = tuple(_agent_findings(proposal.after, signers))
-    before = tuple(_agent_findings(proposal.before, signers))
+    after = tuple(_agent_findings(proposal.after, signers, history, history.head if history else None))
+    before = tuple(_agent_findings(proposal.before, signers, history, None))
     return replace(examination, findings=(*examination.findings, *gate, *after), baseline=before)
 
 
@@ -120,13 +126,24 @@ def _gate_findings(proposal: Proposal, signers: Signers | None) -> Iterator[Find
         )
 
 
-def _agent_findings(snapshot: Snapshot, signers: Signers | None) -> Iterator[Finding]:
+def _agent_findings(
+    snapshot: Snapshot, signers: Signers | None, history: History | None, head: str | None
+) -> Iterator[Finding]:
     asked = [item for item in snapshot.resources if item.id.kind in _AGENT_KINDS]
     if not asked:
         return
-    from gitgate.signature.agents import refusals  # noqa: PLC0415 - only with agents that demand signatures
+    from gitgate.signature.agents import AgentDemand, Method, refusals  # noqa: PLC0415 - only where agents demand any
+    from gitgate.signature.seals import Past, refused_by_history  # noqa: PLC0415 - as above
 
-    for refusal in refusals(snapshot.resources, signers):
+    def past(demand: AgentDemand) -> Iterator[tuple[Method, str]]:
+        if history is not None and demand.keys is not None:
+            known = (*(signers.certificates if signers is not None else ()), *(demand.ring or ()))
+            # A clone without all of history says nothing about it, and judges the change itself all the same.
+            with contextlib.suppress(RepositoryError):
+                yield from refused_by_history(Past(history.repository, known), history.base, head, demand.keys)
+
+    now = _system_time() if history is None or history.now is None else history.now
+    for refusal in refusals(snapshot.resources, signers, functools.partial(_good_no_more, int(now.timestamp())), past):
         demand = refusal.demand
         rule = SIGNATURE_RULES[f"agent-will-refuse-{refusal.method}"]
         yield Finding(
@@ -138,6 +155,19 @@ def _agent_findings(snapshot: Snapshot, signers: Signers | None) -> Iterator[Fin
             origin=demand.resource.origin,
             discriminator=refusal.reason,
         )
+
+
+@functools.lru_cache(maxsize=256)
+def _good_no_more(now: int, certificate: Certificate) -> str:
+    """Why no signature of a certificate is good any more; empty where that cannot be told."""
+    from gitgate.signature.openpgp import ended, openpgp_verifier  # noqa: PLC0415 - only where agents demand any
+
+    try:
+        with openpgp_verifier((certificate,)) as verifier:
+            return ended(verifier.keys, certificate.fingerprint, now)
+    except GitgateError:
+        # A prediction says only what is certain; where gpg must judge the change itself, its absence is told there.
+        return ""
 
 
 def _examine(history: History, proposal: Proposal) -> Examination:
@@ -160,7 +190,7 @@ def _examine(history: History, proposal: Proposal) -> Examination:
             adopted = None
         notes = ("From this merge on every commit must be signed.",) if adopted is not None else ()
         quiet = Examination(findings=tuple(findings), judged=_NOTHING, reason=NOT_DEMANDED, notes=notes)
-        return _completed(quiet, proposal, adopted)
+        return _completed(quiet, proposal, adopted, history)
     request = VerificationRequest(
         base=history.base,
         head=history.head,
@@ -187,7 +217,7 @@ def _examine(history: History, proposal: Proposal) -> Examination:
         judged=MappingProxyType({"commits": len(verdict.commits)}),
         notes=staged if history.staged else (),
     )
-    return _completed(judged, proposal, signers)
+    return _completed(judged, proposal, signers, history)
 
 
 def _system_time() -> datetime:

@@ -153,6 +153,22 @@ def openpgp_verifier(certificates: Iterable[Certificate]) -> Iterator[OpenPgpVer
         shutil.rmtree(home, ignore_errors=True)
 
 
+def ended(keys: Mapping[str, KeyState], primary: str, now: int) -> str:
+    """Why a certificate makes no good signature any more (`has expired`); empty where it may make one."""
+    first = keys[primary]
+    signing = [key for key in keys.values() if key.primary == primary and key.can_sign]
+    if first.revoked or (signing and all(key.revoked for key in signing)):
+        return "is revoked"
+    if first.invalid or not signing:
+        return "cannot sign"
+    dead = all(key.revoked or key.invalid or _is_over(key, now) for key in signing)
+    return "has expired" if _is_over(first, now) or dead else ""
+
+
+def _is_over(key: KeyState, now: int) -> bool:
+    return key.expires is not None and key.expires <= now
+
+
 class CertificateError(SettingsError):
     """gpg does not accept a declared certificate; the message names it."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from gitgate.signature.openpgp import CertificateError, KeyState, openpgp_verifier
+from gitgate.signature.openpgp import CertificateError, KeyState, ended, openpgp_verifier
 from gitgate.signature.signers import Principal, SignerKey, Signers
 from gitgate.signature.signers_file import SIGNERS_PATH, SignersError, load_signers
 from gitgate.signature.verdict import Code, Failure, Format
@@ -98,14 +98,7 @@ def _usable(signers: Signers, key: SignerKey, states: Mapping[str, KeyState], no
         return signers.x509 is not None
     if key.format is Format.SSH:
         return not signers.revoked.holds(signers.ssh_keys[key.fingerprint])
-    seconds = int(now.timestamp())
-    primary = states[key.fingerprint]
-    mine = [state for state in states.values() if state.primary == key.fingerprint and state.can_sign]
-    return not _dead(primary, seconds) and any(not _dead(state, seconds) for state in mine)
-
-
-def _dead(state: KeyState, now: int) -> bool:
-    return state.revoked or state.invalid or (state.expires is not None and state.expires <= now)
+    return not ended(states, key.fingerprint, int(now.timestamp()))
 
 
 def _setting_changes(old: Signers, new: Signers) -> Iterator[str]:

@@ -12,7 +12,7 @@ import yaml
 
 from gitgate.signature.clock import BUILD_TIME
 from tests.support.cli import Ended, check, gitgate
-from tests.support.keys import SigningKeys, commit_signed, keys, signers_document, signers_files
+from tests.support.keys import SigningKeys, commit_signed, keys, payload, signed, signers_document, signers_files
 from tests.support.manifests import deployment
 from tests.support.repository import Link, RepositoryBuilder
 
@@ -234,6 +234,34 @@ def test_a_merge_that_the_agent_would_refuse_is_told_once(shop: RepositoryBuilde
     commit_signed(shop, keys.ssh["bob"], CHANGE)
     assert judge(shop).rules() == []
     assert judge(shop).rules("existing") == ["signature/agent-will-refuse-rebase"]
+
+
+def test_strict_mode_over_a_history_that_nobody_sealed_is_told(shop: RepositoryBuilder, keys: SigningKeys) -> None:
+    """Argo CD would refuse every merge: the branch has a commit from before signatures."""
+    accepted = [keys.gpg[name].fingerprint for name in ("alice", "carol", "forge")]
+    project = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "AppProject",
+        "metadata": {"name": "shop", "namespace": "argocd"},
+        "spec": {
+            "sourceIntegrity": {"git": {"policies": [{"repos": ["*"], "gpg": {"mode": "strict", "keys": accepted}}]}}
+        },
+    }
+    commit_signed(shop, keys.gpg["carol"], {"argocd/project.yaml": yaml.safe_dump(project)})
+
+    def told(ended: Ended) -> dict[str, str]:
+        found = [each for each in ended.report["findings"] if each["rule"].startswith("signature/agent-")]
+        return {each["rule"]: each["message"] for each in found if "Argocd-gpg-seal" in each["message"]}
+
+    expected = {"signature/agent-will-refuse-merge-commit", "signature/agent-will-refuse-squash"}
+    messages = told(judge(shop))
+    assert messages.keys() == expected
+    root = shop.git("rev-parse", "main")
+    assert all(root[:12] in message for message in messages.values())
+    plain = payload("alice", tree=shop.git("rev-parse", "change^{tree}"), parents=(shop.git("rev-parse", "change"),))
+    plain += b"\nArgocd-gpg-seal: looked at\n"
+    shop.branch("change", shop.write(signed(plain, keys.gpg["alice"].sign(plain)), "commit"))
+    assert told(judge(shop)) == {}
 
 
 def test_t5_a_change_of_what_runs_the_gate_is_told_unless_a_rule_guards_it(tmp_path: Path, keys: SigningKeys) -> None:

@@ -9,6 +9,11 @@ _REFERENCES = (
     "https://argo-cd.readthedocs.io/en/stable/user-guide/gpg-verification/",
 )
 _WHY = "The agent stops at the old revision: the merge is accepted, and nothing of it reaches the cluster."
+_REASONS = (
+    "the platform's key is not among those that it accepts, or is good no more, or Argo CD's strict mode would refuse a"
+    " commit below."
+)
+_SEAL = "Where strict mode refuses history, let somebody whom it accepts seal it."
 
 RULES: tuple[Rule, ...] = tuple(
     Rule(
@@ -24,14 +29,14 @@ RULES: tuple[Rule, ...] = tuple(
         (
             "merge-commit",
             "platform's merge commit",
-            "Flux or Argo CD demands signatures, and would not accept the merge commit that the platform makes.",
-            "Add the platform's key to those that the agent accepts, or merge and sign on your own machine.",
+            f"Flux or Argo CD demands signatures, and would not accept a merge commit of the platform: {_REASONS}",
+            f"Add the platform's present key to those that the agent accepts, or merge and sign yourself. {_SEAL}",
         ),
         (
             "squash",
             "squashed commit",
-            "Flux or Argo CD demands signatures, and would not accept the commit into which the platform squashes.",
-            "Turn squash merges off, or add the platform's key to those that the agent accepts.",
+            f"Flux or Argo CD demands signatures, and would not accept the commit that a squash makes: {_REASONS}",
+            f"Turn squash merges off, or add the platform's present key to those that the agent accepts. {_SEAL}",
         ),
         (
             "rebase",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from gitgate.resource import Origin, Resource, ResourceId
-from gitgate.signature.agents import Method, refusals
+from gitgate.signature.agents import AgentDemand, Method, refusals
 from gitgate.signature.signers import Signers
-from tests.support.keys import SigningKeys, key_entry, make_signers, signers_document
+from tests.support.keys import GpgKey, SigningKeys, key_entry, make_signers, signers_document
 
 ALL = {Method.REBASE, Method.SQUASH, Method.MERGE_COMMIT}
 
@@ -97,6 +97,48 @@ def test_strict_mode_wants_everybodys_key(signers: Signers, keys: SigningKeys) -
     found = {refusal.method: refusal.reason for refusal in refusals([strict("strict", "forge", "alice")], signers)}
     assert found.keys() == {Method.REBASE, Method.MERGE_COMMIT}
     assert found[Method.MERGE_COMMIT].endswith("bob, carol, deploy")
+
+
+@pytest.mark.parametrize(("verb", "refused"), [("has expired", ALL), ("", {Method.REBASE})])
+def test_a_key_that_is_good_no_more_signs_no_tip(
+    signers: Signers, keys: SigningKeys, verb: str, refused: set[Method]
+) -> None:
+    """Judged by the certificate that the agent holds, where the tree shows it."""
+    forge = keys.gpg["forge"]
+    secret = thing("", "Secret", {}, name="signers", stringData={"k.asc": forge.public.decode()})
+    seen = [flux({"secretRef": {"name": "signers"}}), secret]
+    found = {each.method: each.reason for each in refusals(seen, signers, lambda certificate: verb)}
+    assert found.keys() == refused
+    assert not verb or (forge.fingerprint in found[Method.SQUASH] and verb in found[Method.SQUASH])
+
+
+def test_argo_accepts_no_key_that_is_not_in_its_keyring(signers: Signers, keys: SigningKeys) -> None:
+    forge, alice = keys.gpg["forge"], keys.gpg["alice"]
+    project = argo({"signatureKeys": [{"keyID": forge.fingerprint[-16:]}]})
+
+    def ring(*held: GpgKey) -> Resource:
+        data = {key.fingerprint[-16:]: key.public.decode() for key in held}
+        return thing("", "ConfigMap", {}, name="argocd-gpg-keys-cm", data=data)
+
+    assert methods(signers, project, ring(forge, alice)) == {Method.REBASE}
+    assert methods(signers, project, ring(alice)) == ALL
+    broken = thing("", "ConfigMap", {}, name="argocd-gpg-keys-cm", data={"x": "nonsense"})
+    assert methods(signers, project, broken) == {Method.REBASE}, "nothing is guessed"
+
+
+def test_strict_mode_without_a_seal_refuses_what_history_holds(signers: Signers, keys: SigningKeys) -> None:
+    gpg = {"mode": "strict", "keys": [keys.gpg[name].fingerprint for name in ("forge", "alice", "carol")]}
+    project = argo({"sourceIntegrity": {"git": {"policies": [{"repos": ["*"], "gpg": gpg}]}}})
+    asked: list[AgentDemand] = []
+
+    def history(demand: AgentDemand) -> Iterator[tuple[Method, str]]:
+        asked.append(demand)
+        yield Method.SQUASH, "an old commit has no signature"
+
+    found = {each.method: each.reason for each in refusals([project], signers, past=history)}
+    assert found[Method.SQUASH] == "an old commit has no signature"
+    assert [demand.strict for demand in asked] == [True]
+    assert Method.SQUASH in {each.method for each in refusals([project], None, past=history)}
 
 
 @pytest.mark.parametrize("spec", [{"verify": 1}, {"verify": {"secretRef": []}}, [], None, {"signatureKeys": [1, None]}])
