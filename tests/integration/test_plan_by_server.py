@@ -234,6 +234,18 @@ def test_a_place_of_its_own_for_each_overlay(tmp_path: Path, capsys, monkeypatch
 
 
 @needs_one_server
+def test_what_the_uid_of_a_job_makes_is_no_change(plan, minor: str) -> None:
+    """Two runs say the same."""
+    replaced = {"argocd.argoproj.io/sync-options": "Force=true,Replace=true"}
+    job = changed(thing("batch/v1", "Job", spec={"template": {"spec": {
+        "restartPolicy": "Never", "containers": [{"name": "a", "image": "a:1"}]}}}), "metadata.annotations", replaced)  # fmt: skip
+    after = changed(job, "spec.template.spec.containers.0.image", "a:2")
+    document = plan(minor, [NAMESPACE, job], [NAMESPACE, after], "--apply", "client-side")
+    assert actions(document) == {"Job web": "replace"}
+    assert [one["field"] for one in told(document, "Job web")["changes"]] == ["spec.template.spec.containers[0].image"]
+
+
+@needs_one_server
 @pytest.mark.parametrize("method", ["server-side", "client-side", "flux", "replace"])
 def test_any_character_gets_there(plan, minor: str, method: str) -> None:
     old = thing("v1", "ConfigMap", data={"a": 'é \U0001f600 \u2028 \\ud83d " \n\t'})

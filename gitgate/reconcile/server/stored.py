@@ -33,19 +33,25 @@ def stored(body: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
             metadata.pop("annotations", None)
         if not _at(sent, "metadata", "namespace"):
             metadata.pop("namespace", None)
-    kind = (result.get("apiVersion"), result.get("kind"))
-    spec = result.get("spec")
-    if isinstance(spec, dict):
-        if kind == ("v1", "Service"):
-            _drop_allocated(spec, sent)
-        elif kind == ("batch/v1", "Job"):
-            drop_generated(spec, sent)
-        elif converts_by_webhook(sent):
-            # No webhook of a stranger is asked to convert, so what is stored says something else.
-            spec["conversion"] = copied(sent["spec"]["conversion"])
-        elif kind == ("v1", "Namespace"):
-            result.pop("spec")
+    _drop_made(result, sent)
     return result
+
+
+def _drop_made(result: dict[str, Any], sent: Mapping[str, Any]) -> None:
+    """Take out what the server itself makes of a kind."""
+    kind, spec = (result.get("apiVersion"), result.get("kind")), result.get("spec")
+    if not isinstance(spec, dict):
+        return
+    if kind == ("v1", "Service"):
+        _drop_allocated(spec, sent)
+    elif kind == ("batch/v1", "Job"):
+        drop_generated(spec, sent)
+        _drop_labels(result.get("metadata"), _at(sent, "metadata", "labels"))
+    elif kind == ("v1", "Namespace"):
+        result.pop("spec")
+    elif converts_by_webhook(sent):
+        # No webhook of a stranger is asked to convert, so what is stored says something else.
+        spec["conversion"] = copied(sent["spec"]["conversion"])
 
 
 def converts_by_webhook(data: Mapping[str, Any]) -> bool:
@@ -83,13 +89,16 @@ def drop_generated(spec: dict[str, Any], sent: Mapping[str, Any]) -> None:
     if _at(sent, "spec", "manualSelector"):
         return
     spec.pop("selector", None)
-    asked = _at(sent, "spec", "template", "metadata", "labels") or {}
-    metadata = _at(spec, "template", "metadata")
-    labels = _at(metadata, "labels")
-    if not isinstance(labels, dict) or not isinstance(metadata, dict):
+    _drop_labels(_at(spec, "template", "metadata"), _at(sent, "spec", "template", "metadata", "labels"))
+
+
+def _drop_labels(metadata: Any, asked: Any) -> None:
+    """Take out the labels of a Job that name it by its UID; it takes them over from its template."""
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    if not isinstance(labels, dict):
         return
     for key in _JOB_LABELS:
-        if key not in asked:
+        if key not in (asked or {}):
             labels.pop(key, None)
     if not labels:
         metadata.pop("labels")
