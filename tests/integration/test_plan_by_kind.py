@@ -236,7 +236,7 @@ def test_without_kind_it_is_one_line(ask, monkeypatch: pytest.MonkeyPatch, tmp_p
         (("--cluster", "offline", "--kind-image", "a:v1.37.0"), 2, "--kind-image is for plans by kind"),
         (("--kind-image", "-v"), 2, "is not an image"),
         (("--kind-image", "kindest/node:latest"), 2, "does not say its Kubernetes version"),
-        (("--kind-image", "kindest/node:v1.99.0"), 2, "there are no tables for Kubernetes 1.99"),
+        (("--kind-image", "kindest/node:v1.99.0"), 3, "the image is Kubernetes 1.99, of which there are no tables"),
         (("-k", "1.29"), 3, "plans by kind need Kubernetes 1.30 or later"),
     ],
 )  # fmt: skip

@@ -331,6 +331,8 @@ BAD_ASSETS = {
     "not what it is called": ({"etcd": "#!/bin/sh\n", "kube-apiserver": "#!/bin/sh\necho hello\n"}, "does not say which"),
     "of another version": ({"etcd": "#!/bin/sh\n", "kube-apiserver": "#!/bin/sh\necho Kubernetes v1.29.3\n"},
                            "is Kubernetes 1.29, and the plan is for 1.33"),
+    "of a version that nobody knows": ({"etcd": "#!/bin/sh\n", "kube-apiserver": "#!/bin/sh\necho Kubernetes v1.99.3\n"},
+                                       "is Kubernetes 1.99, of which there are no tables"),
     "not starting": ({"etcd": "#!/bin/sh\ncase $1 in --version) ;; *) echo no luck; exit 7;; esac\n",
                       "kube-apiserver": "#!/bin/sh\ncase $1 in --version) echo Kubernetes v1.33.1;; *) exec sleep 60;; esac\n"},
                      "etcd does not start: no luck"),
@@ -350,7 +352,8 @@ def test_binaries_that_cannot_serve_are_one_line_and_leave_nothing(
         (assets / name).chmod(0o755)
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(assets))
     monkeypatch.setattr("tempfile.tempdir", str(private))
-    code, said = ask_badly(tmp_path, capsys, "--cluster", "control-plane", "-k", "1.33")
+    version = () if "nobody" in case else ("-k", "1.33")
+    code, said = ask_badly(tmp_path, capsys, "--cluster", "control-plane", *version)
     assert (code, expected in said.splitlines()[0]) == (3, True), said
     assert not processes_of(private)
     assert not list(private.glob("gitgate-servers-*"))

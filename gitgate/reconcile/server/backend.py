@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from gitgate.errors import GitgateError, UsageError
+from gitgate.errors import GitgateError, ToolError, UsageError
 from gitgate.proposal import Snapshot
 from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.clusters import by_cluster
 from gitgate.reconcile.plan import Plan, PlannedObject, make_plan
+from gitgate.reconcile.tables import shipped_versions
 from gitgate.resource import Resource
 
 Tell = Callable[[str], None]
@@ -101,6 +102,7 @@ class ControlPlaneBackend:
         self._user, self._groups = user, tuple(groups)
         self.definitions = tuple(definitions)
         self.version = self._binaries.minor
+        demand_tables(self.version, f"{self._binaries.apiserver} is")
 
     def simulate(
         self, before: Snapshot, after: Snapshot, method: ApplyMethod, tell: Tell,
@@ -129,6 +131,24 @@ class ControlPlaneBackend:
             except GitgateError as error:
                 raise plane.explain(error) from error
         return found.objects, found.assumptions
+
+
+def demand_tables(version: str, subject: str) -> None:
+    """See to it that gitgate knows the types of a version.
+
+    Args:
+        version: The minor version.
+        subject: What is of that version, and the verb.
+
+    Raises:
+        ToolError: It does not.
+    """
+    shipped = shipped_versions()
+    if version not in shipped:
+        raise ToolError(
+            f"{subject} Kubernetes {version}, of which there are no tables",
+            remedy=f"Plan with a version of {shipped[0]} to {shipped[-1]}.",
+        )
 
 
 class ServerBackend(Backend, Protocol):

@@ -14,11 +14,11 @@ from gitgate.proposal import Snapshot
 from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.clusters import by_cluster
 from gitgate.reconcile.plan import ASSUMPTIONS, Plan, PlannedObject, make_plan
+from gitgate.reconcile.server.backend import demand_tables
 from gitgate.reconcile.server.binaries import Binaries, cached_versions, find_binaries
 from gitgate.reconcile.server.client import reads_only, stores_nothing
 from gitgate.reconcile.server.kubeconfig import ClusterAccess, connect
 from gitgate.reconcile.server.reading import LiveClient, read_cluster, server_version
-from gitgate.reconcile.tables import shipped_versions
 from gitgate.resource import Resource
 
 Tell = Callable[[str], None]
@@ -67,11 +67,7 @@ class ExistingBackend:
         finally:
             client.close()
         self.version = self._live_version if target.dry_run else target.minor or self._live_version
-        if self.version not in shipped_versions():
-            raise ToolError(
-                f"the cluster of context {self.name!r} is Kubernetes {self.version}, of which there are no tables",
-                remedy=f"Name a version with --kubernetes-version: {', '.join(shipped_versions())}.",
-            )
+        demand_tables(self.version, f"the cluster of context {self.name!r} is")
         self._binaries = None if target.dry_run else self._simulator()
 
     def _simulator(self) -> Binaries:

@@ -17,7 +17,7 @@ from gitgate.process import Servers
 from gitgate.proposal import Snapshot
 from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.plan import Plan, PlannedObject
-from gitgate.reconcile.server.backend import KIND, simulate_each
+from gitgate.reconcile.server.backend import KIND, demand_tables, simulate_each
 from gitgate.reconcile.server.client import Client
 from gitgate.reconcile.server.guard import await_rights, impersonation, install_guard
 from gitgate.reconcile.server.kind_command import Kind
@@ -45,7 +45,7 @@ class KindBackend:
 
     Raises:
         ToolError: There is no kind, no Docker, or no image.
-        UsageError: The image is none, or of a version without tables.
+        UsageError: What is named is no image.
     """
 
     name = KIND
@@ -55,8 +55,7 @@ class KindBackend:
         definitions: Iterable[Resource] = (),
     ) -> None:  # fmt: skip
         self.version, self._image = choose_image(minor, image, shipped_versions()[-1])
-        if self.version not in shipped_versions():
-            raise UsageError(f"there are no tables for Kubernetes {self.version}, which the image is")
+        demand_tables(self.version, "the image is")
         self._user, self._groups, self._keep = user, tuple(groups), keep
         self.definitions = tuple(definitions)
         self._kind = Kind()
