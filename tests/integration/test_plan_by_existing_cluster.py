@@ -134,7 +134,9 @@ def test_a_plan_of_a_cluster_that_may_only_be_read(clusters, ask, minor: str) ->
     assert fields(found["Deployment web"]) == {"spec.template.spec.containers[0].image": "web:2"}
     assert [one["field"] for one in found["ConfigMap web"]["changes"]] == ["data.b"]
     assert found["ConfigMap lost"]["reason"] == "the cluster does not have it"
-    assert found["ConfigMap by-hand"]["reason"] == "the cluster has it already, and the base does not"
+    assert found["ConfigMap by-hand"]["reason"] == (
+        "the cluster has it already, and the base does not; takes data.a from kubectl"
+    )
     assert found["Deployment many"]["failures"][0]["message"].endswith("denied request: too many")
     assert document["kubernetesVersion"] == minor
     assert document["backend"].startswith("context production, copied into kube-apiserver ")
@@ -150,6 +152,18 @@ def test_drift_is_apart_from_the_merge_and_names_who_made_it(clusters, ask, mino
     assert drift.keys() == {"Deployment web", "Secret web"}
     assert {name: one["action"] for name, one in told(document).items()} == {"ConfigMap lost": "create"}
     assert "spec.minReadySeconds" not in json.dumps(document)
+
+
+@needs_one_server
+@pytest.mark.parametrize("dry_run", [(), ("--server-dry-run",)])
+def test_what_the_agent_takes_from_others_is_told(clusters, ask, minor: str, dry_run: tuple[str, ...]) -> None:
+    cluster = clusters(minor)
+    if dry_run:
+        cluster.allow(WRITING)
+    _, document = ask(cluster, [workload(replicas=2)], [workload(replicas=2, minReadySeconds=5)], *dry_run)
+    (found,) = document["objects"]
+    assert (found["action"], found["reason"]) == ("update", "takes spec.minReadySeconds from kubectl-edit")
+    assert found["changes"] == [{"field": "spec.minReadySeconds", "old": 9, "new": 5}]
 
 
 @needs_server

@@ -28,6 +28,7 @@ _POLICY = re.compile(r"(Validating|Mutating)AdmissionPolicy '")
 _TYPED = re.compile(
     r"\.?(?P<place>[A-Za-z][^\s:]*(?:\[[^\]]*\][^\s:]*)*): (?P<message>field not declared in schema|.*)\Z"
 )
+_MANAGER = re.compile(r'conflict with "([^"]*)"')
 _UNKNOWN = re.compile(r'unknown field "(?P<place>[^"]*)"')
 
 
@@ -56,6 +57,19 @@ def failures_of(answer: Answer) -> tuple[Failure, ...]:
 def is_invalid(answer: Answer) -> bool:
     """Is it a refusal for which agents that force delete and create anew: Invalid, a conflict?"""
     return answer.status in (409, 422)
+
+
+def conflicts_of(answer: Answer) -> tuple[str, ...]:
+    """What a server-side apply would take from whom, `spec.replicas from kubectl-edit`; nothing for other answers."""
+    details = answer.body.get("details")
+    causes = details.get("causes") if answer.status == 409 and isinstance(details, Mapping) else None
+    found = [
+        f"{str(cause.get('field', '')).lstrip('.')} from {named[1]}"
+        for cause in causes or ()
+        if isinstance(cause, Mapping) and cause.get("reason") == "FieldManagerConflict"
+        and (named := _MANAGER.search(str(cause.get("message", ""))))
+    ]  # fmt: skip
+    return tuple(sorted(set(found)))
 
 
 def _failure(cause: Mapping[str, Any]) -> Failure:

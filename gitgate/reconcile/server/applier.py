@@ -16,7 +16,7 @@ from gitgate.reconcile.failure import Failure
 from gitgate.reconcile.kinds import Kinds
 from gitgate.reconcile.merge import ABSENT, Sides, merge
 from gitgate.reconcile.redact import LAST_APPLIED
-from gitgate.reconcile.server.answers import demand_working, failures_of, is_invalid
+from gitgate.reconcile.server.answers import conflicts_of, demand_working, failures_of, is_invalid
 from gitgate.reconcile.server.client import Answer, Client
 from gitgate.reconcile.server.discovery import Discovery, Served
 from gitgate.resource import Resource
@@ -46,6 +46,7 @@ class Applied:
         failures: Why it was refused, or deleted and created anew.
         replaced: Was it deleted and created anew?
         previous: The object as it was stored right before, where controllers may have changed it; else empty.
+        taken: Fields that the agent takes from other managers, and from whom.
     """
 
     sent: Mapping[str, Any]
@@ -53,6 +54,7 @@ class Applied:
     failures: tuple[Failure, ...] = ()
     replaced: bool = False
     previous: Mapping[str, Any] = field(default_factory=dict)
+    taken: tuple[str, ...] = ()
 
     @property
     def accepted(self) -> bool:
@@ -102,9 +104,13 @@ class Applier:
 
     def _apply(self, resource: Resource, how: Handling, data: Mapping[str, Any] | None) -> Applied:
         sent = self._as_sent(resource, how, data or resource.data)
-        answer = self._send(resource, how.method, sent)
+        # Agents force; without it the server says what they take from others by that.
+        answer = self._send(resource, how.method, sent, force=False)
+        taken = conflicts_of(answer)
+        if taken:
+            answer = self._send(resource, how.method, sent)
         if answer.accepted:
-            return Applied(sent=sent, body=answer.body)
+            return Applied(sent=sent, body=answer.body, taken=taken)
         failures = failures_of(answer)
         # kubectl auth reconcile, which Argo CD runs before a client-side apply of RBAC, recreates bindings.
         reconciles = how.method is ApplyMethod.CLIENT_SIDE and resource.id.kind in _BINDINGS
@@ -180,12 +186,14 @@ class Applier:
                 metadata["name"] = object_name(resource)
         return sent
 
-    def _send(self, resource: Resource, method: ApplyMethod, sent: Mapping[str, Any]) -> Answer:
+    def _send(self, resource: Resource, method: ApplyMethod, sent: Mapping[str, Any], *, force: bool = True) -> Answer:
         query = {"fieldManager": MANAGERS[method]}
         path = self.path(resource)
         if method in (ApplyMethod.SERVER_SIDE, ApplyMethod.FLUX):
             # Flux names no validation, and the server's own default only warns.
-            query |= {"force": "true"} | ({"fieldValidation": "Strict"} if method is ApplyMethod.SERVER_SIDE else {})
+            query |= {"force": str(force).lower()} | (
+                {"fieldValidation": "Strict"} if method is ApplyMethod.SERVER_SIDE else {}
+            )
             return self._request(resource, "PATCH", path, sent, content="application/apply-patch+yaml", query=query)
         query["fieldValidation"] = "Strict"
         live = self._request(resource, "GET", path)

@@ -142,6 +142,8 @@ class _DryRun:
             found = compared(item, None, head)
             return _Judged(found if item.before is None else replace(found, reason=NOT_THERE))
         base = self._try(item.before, 0) if item.before is not None and self._applier.served(item.before) else None
+        if base is not None:  # what the base takes is drift
+            head = replace(head, taken=tuple(one for one in head.taken if one not in base.taken))
         seen = self._seen(item, after, live)
         head = replace(head, body=_tracked(head.body, live, seen)) if head.accepted else head
         base = replace(base, body=_tracked(base.body, live, seen)) if base is not None and base.accepted else base

@@ -350,9 +350,9 @@ def compared(item: PlannedObject, base: Applied | None, head: Applied) -> Planne
     if head.replaced:
         return replace(item, action=Action.REPLACE, changes=changes, failures=told(item, head.failures))
     action = Action.CREATE if base is None else Action.UPDATE if changes else Action.UNCHANGED
-    return replace(
-        item, action=action, changes=changes, failures=(), reason="" if action is Action.CREATE else item.reason
-    )
+    taken = f"takes {some(list(head.taken))}" if head.taken else ""
+    reason = "; ".join(filter(None, ("" if action is Action.CREATE else item.reason, taken)))
+    return replace(item, action=action, changes=changes, failures=(), reason=reason)
 
 
 def _with_mutations(offline: PlannedObject, item: PlannedObject, head: Applied) -> PlannedObject:
