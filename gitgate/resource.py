@@ -98,7 +98,7 @@ class Resource:
         id: Its name in the cluster.
         data: The object as JSON data (dict, list, str, int, float, bool, None). Shared, never modified.
         origin: Where it came from.
-        unresolved: Fields with a variable in them that nothing in the repository gives a value.
+        unresolved: Fields of which nothing in the repository tells the value: with a variable, or left to a patch.
     """
 
     id: ResourceId

@@ -45,6 +45,9 @@ SOURCES: Mapping[str, tuple[tuple[str, str], ...]] = {
 }
 """File of gitgate, and the repositories with the folders that its kinds come from."""
 
+OPERATOR_KINDS = ("FluxInstance", "ResourceSet", "ResourceSetInputProvider")
+"""What the Flux operator adds to the kinds that an Alert and a Receiver may name, wherever it installs Flux."""
+
 KEPT = frozenset((
     "additionalProperties", "allOf", "anyOf", "default", "enum", "exclusiveMaximum", "exclusiveMinimum", "format",
     "items", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength", "minProperties", "minimum",
@@ -69,6 +72,7 @@ def main() -> None:
             tags = _releases(clone)
             releases[repository] = tags[0]
             _collect(clone, place, tags, definitions, repository)
+        _extend(definitions)
         document = {"definitions": [definitions[key] for key in sorted(definitions)], "releases": releases}
         text = json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")
         (FOLDER / name).write_bytes(gzip.compress(text, 9, mtime=0))
@@ -97,6 +101,15 @@ def _collect(clone: Path, place: str, tags: list[str], definitions: dict[str, An
             seen.add(oid)
             for found in _documents(_git(clone, "cat-file", "blob", oid)):
                 _add(found, definitions, f"{project} {tag}")
+
+
+def _extend(definitions: Mapping[str, Any]) -> None:
+    """Nothing in a repository says whether its Flux is the operator's, so that both count."""
+    for kind, field in (("Alert", "eventSources"), ("Receiver", "resources")):
+        definition = definitions.get(f"notification.toolkit.fluxcd.io/{kind}", {"spec": {"versions": ()}})
+        for version in definition["spec"]["versions"]:
+            properties = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+            properties[field]["items"]["properties"]["kind"]["enum"].extend(OPERATOR_KINDS)
 
 
 class _Loader(yaml.CSafeLoader):

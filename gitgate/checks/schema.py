@@ -225,6 +225,8 @@ def _violation_finding(resource: Resource, violation: SchemaViolation) -> Findin
     if violation.field not in resource.unresolved or violation.code == "unknown-field":
         return finding
     told = "the value has a variable in it that nothing in the repository resolves"
+    if violation.code == "missing-field":
+        told = "others of its kind get it from a patch of the owner that applies them, and none applies this one"
     return replace(finding, severity=Severity.NOTE, message=f"{finding.message}; {told}")
 
 

@@ -61,8 +61,10 @@ class Memory:
         plain_trees: Those of them with no kustomization anywhere below: an agent may read all that is below them.
         whole_files: Files of the tree that is being rendered that a kustomization takes as objects, not as patches.
         data_files: Files of that tree whose bytes a kustomization puts into a ConfigMap or Secret.
-        entry_places: Directories at which agents were taken to begin to read.
+        entries: Keys of the owners at which agents were taken to begin to read.
+        applied: Files with owners that other owners apply.
         own_urls: URLs that stand for this repository.
+        source_roots: Sources of which this repository is only a directory, with that directory.
     """
 
     roots: set[str] = field(default_factory=set)
@@ -72,8 +74,10 @@ class Memory:
     plain_trees: set[str] = field(default_factory=set)
     whole_files: frozenset[str] = frozenset()
     data_files: frozenset[str] = frozenset()
-    entry_places: set[str] = field(default_factory=set)
+    entries: set[str] = field(default_factory=set)
+    applied: set[str] = field(default_factory=set)
     own_urls: set[str] = field(default_factory=set)
+    source_roots: dict[str, str] = field(default_factory=dict)
 
     def remember_plain(self, files: Iterable[str], kustomizations: Iterable[str]) -> None:
         """Keep what was judged as it stands for the next rendering.

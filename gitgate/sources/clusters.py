@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from gitgate.path_glob import matches_any
 from gitgate.resource import Origin, Resource
@@ -29,12 +30,14 @@ class Cluster:
         path: Directory of the entry point; empty for the tree's root.
         sources: Names and URLs that stand for this repository.
         found: Was it merely found, with no entry point that manages itself?
+        roots: Sources of which this repository is only a directory, with that directory.
     """
 
     name: str
     path: str = ""
     sources: frozenset[str] = frozenset()
     found: bool = False
+    roots: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,18 @@ class Candidate:
 
     resource: Resource
     entry: Entry
+
+    def below(self, root: str) -> Candidate:
+        """The same with paths that begin at a directory of the tree."""
+        if not root:
+            return self
+        paths = tuple(posixpath.join(root, path) for path in self.entry.paths)
+        return replace(self, entry=replace(self.entry, paths=paths))
+
+    @property
+    def key(self) -> str:
+        """What it is called in its file."""
+        return f"{self.resource.origin.path} {self.resource.id}"
 
     @property
     def place(self) -> str:
@@ -54,6 +69,15 @@ class Candidate:
         """Directories that it reads, if of this repository: all of a source is what is read of other repositories."""
         ours = self.entry.source == BOOTSTRAP or self.is_bootstrap
         return tuple(path for path in self.entry.paths if path or ours)
+
+    def may_be_entry(self, applied: Collection[str]) -> bool:
+        """Could an agent begin here without saying so? Not at what was put away, or was taken out of another owner.
+
+        Args:
+            applied: Files whose owners another one applies in the base.
+        """
+        path = self.resource.origin.path
+        return path not in applied and not any(part.startswith(".") for part in self.place.split("/"))
 
     @property
     def is_bootstrap(self) -> bool:
@@ -67,13 +91,16 @@ class Candidate:
         return next((directory for directory in self.paths if inside(path, directory)), None)
 
 
-def marked_objects(tree: Tree, context: SourceContext, marks: Iterable[bytes]) -> tuple[Resource, ...]:
+def marked_objects(
+    tree: Tree, context: SourceContext, marks: Iterable[bytes], where: Callable[[str], bool] = lambda _: True
+) -> tuple[Resource, ...]:
     """Every object in files that may have one of the marks in them, as written; others say what cannot be read."""
     marks = (*marks, *_SPELLINGS)
     paths = [
         path
         for path in sorted(tree.entries)
         if path.endswith(MANIFEST_SUFFIXES)
+        and where(path)
         and path not in tree.special
         and not path.startswith(RULEBOOK)
         and not matches_any(context.exclude, path)
@@ -108,17 +135,82 @@ def self_managed(candidates: Iterable[Candidate]) -> list[tuple[str, tuple[Candi
     return [(path, tuple(groups[path])) for path in order]
 
 
-def topmost(candidates: Iterable[Candidate]) -> list[tuple[str, tuple[Candidate, ...]]]:
-    """Owners whose files no other owner reads, by the directory that they are in."""
+def topmost(
+    candidates: Iterable[Candidate], named: Callable[[str], Collection[str]] = lambda _: (), known: Collection[str] = ()
+) -> list[tuple[str, tuple[Candidate, ...]]]:
+    """Owners whose files no other owner reads, by the directory that they are in.
+
+    Args:
+        candidates: Owners.
+        named: Files that the kustomization of a directory names, all that it leads to included.
+        known: Keys of owners that are entry points whoever else reads them; their groups come first.
+    """
     candidates = tuple(candidates)
     groups: dict[str, list[Candidate]] = {}
     read = Counter(path for candidate in candidates for path in frozenset(candidate.paths))
+    readers: dict[str, set[str]] = {}
+    for path in read:
+        for file in named(path):
+            readers.setdefault(file, set()).add(path)
     for candidate in candidates:
         above = ancestors(candidate.place)
-        by_others = (path for path in above if read[path] > (path in candidate.paths))
-        if candidate.paths and next(by_others, None) is None:
+        by_others = any(read[path] > (path in candidate.paths) for path in above) or not readers.get(
+            candidate.resource.origin.path, set()
+        ).issubset(candidate.paths)
+        if candidate.key in known or (candidate.paths and not by_others):
             groups.setdefault(candidate.place, []).append(candidate)
-    return [(place, tuple(groups[place])) for place in sorted(groups)]
+    first = {place for place, group in groups.items() if any(one.key in known for one in group)}
+    return [(place, tuple(groups[place])) for place in sorted(groups, key=lambda place: (place not in first, place))]
+
+
+def forgotten(candidates: Iterable[Candidate], named: Callable[[str], Collection[str]]) -> Iterator[Candidate]:
+    """Owners that the kustomization of their own directory does not name, where it names other ones."""
+    groups: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        groups.setdefault(candidate.place, []).append(candidate)
+    for place, group in groups.items():
+        files = named(place)
+        without = [one for one in group if one.resource.origin.path not in files]
+        yield from without if len(without) < len(group) else ()
+
+
+def siblings(paths: Iterable[str]) -> Callable[[Candidate], str | None]:
+    """Tells the directory beside one of these that an owner lies in: `clusters/b` for one in `clusters/b/apps`."""
+    paths = frozenset(paths)
+    above = {parent(path) for path in paths} - {""}
+
+    def beside(candidate: Candidate) -> str | None:
+        found = next((path for path in ancestors(candidate.place) if parent(path) in above), None)
+        return found if found not in paths else None
+
+    return beside
+
+
+def joined(
+    groups: Iterable[tuple[str, tuple[Candidate, ...]]],
+    kustomizations: Collection[str],
+    beside: Callable[[Candidate], str | None],
+) -> list[tuple[str, tuple[Candidate, ...]]]:
+    """Groups of owners, those in directories below another group's with that one: what reads it reads them, too."""
+    found: dict[str, tuple[Candidate, ...]] = {}
+    for place, group in groups:
+        above = next((one for one in found if one and lies_at(f"{place}/_", one, kustomizations)), place)
+        above = beside(group[0]) or above
+        found[above] = (*found.get(above, ()), *group)
+    return list(found.items())
+
+
+def lies_at(path: str, place: str, kustomizations: Collection[str]) -> bool:
+    """Does Flux find a file when it is given a directory? A kustomization there, or on the way, decides otherwise."""
+    directory = parent(path)
+    if directory == place:
+        return True
+    between = ancestors(directory)
+    return (
+        bool(place)
+        and inside(directory, place)
+        and not any(one in kustomizations for one in between if inside(one, place))
+    )
 
 
 def cluster_name(path: str) -> str:

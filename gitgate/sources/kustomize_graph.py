@@ -148,14 +148,7 @@ class KustomizeGraph:
             root: Its directory.
             loose: May files lie outside of the directory of the kustomization that names them?
         """
-        seen = {root}
-        waiting = [root]
-        while waiting:
-            for target in self.nodes[waiting.pop()].targets:
-                if target not in seen:
-                    seen.add(target)
-                    waiting.append(target)
-        nodes = [self.nodes[directory] for directory in sorted(seen)]
+        nodes = self._reached(root)
         own = {node.path for node in nodes if node.path in self._tree.entries}
         files = sorted(own.union(*(node.files for node in nodes), *(node.outside for node in nodes if loose)))
         links = sorted(set().union(*(node.links for node in nodes), *(node.outside_links for node in nodes if loose)))
@@ -164,7 +157,22 @@ class KustomizeGraph:
             digest.update(f"{path!r} {self._documents.state(self._tree, path)}\n".encode("utf-8", "backslashreplace"))
         for path in links:
             digest.update(f"{path!r} -> {self._files.link_target(path)!r}\n".encode("utf-8", "backslashreplace"))
-        return Closure(root, tuple(sorted(seen)), tuple(files), tuple(links), digest.hexdigest())
+        return Closure(root, tuple(node.directory for node in nodes), tuple(files), tuple(links), digest.hexdigest())
+
+    def files(self, root: str) -> frozenset[str]:
+        """Every file that the kustomization of a directory leads to; none where there is no kustomization."""
+        nodes = self._reached(root) if root in self.nodes else []
+        return frozenset().union(*(node.files for node in nodes), *(node.outside for node in nodes))
+
+    def _reached(self, root: str) -> list[Node]:
+        seen = {root}
+        waiting = [root]
+        while waiting:
+            for target in self.nodes[waiting.pop()].targets:
+                if target not in seen:
+                    seen.add(target)
+                    waiting.append(target)
+        return [self.nodes[directory] for directory in sorted(seen)]
 
     def _find(self) -> dict[str, Node]:
         found: dict[str, list[str]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,12 @@ from gitgate.sources.clusters import (
     Cluster,
     candidates_of,
     cluster_name,
+    forgotten,
+    joined,
+    lies_at,
     marked_objects,
     self_managed,
+    siblings,
     topmost,
 )
 from gitgate.sources.helm_source import default_objects
@@ -85,8 +90,10 @@ def walk_owners(tree: Tree, context: SourceContext, kinds: Sequence[OwnerKind]) 
     """Render every owner that an entry point leads to."""
     graph = KustomizeGraph(tree, context.documents)
     written = marked_objects(tree, context, (b".fluxcd.io", *(kind.mark for kind in kinds)))
-    walker = _Walker(Workshop(tree=tree, context=context, graph=graph, worlds={}), kinds)
     waiting = tuple(candidates_of(written, kinds))
+    roots = _roots(tree, context, waiting)
+    waiting = tuple(one.below(roots.get(one.entry.source, "")) for one in waiting)
+    walker = _Walker(Workshop(tree=tree, context=context, graph=graph, worlds={}), kinds, tuple(roots.items()))
     if context.clusters:
         _enter_named(walker, context.clusters, waiting, written)
         _enter_argo_cd(walker, context.clusters, written)
@@ -95,17 +102,51 @@ def walk_owners(tree: Tree, context: SourceContext, kinds: Sequence[OwnerKind]) 
     for path, group in self_managed(waiting):
         fresh = tuple(one for one in group if not walker.has_reached(one))
         if fresh:
-            walker.enter(_cluster(path, fresh, walker.names, found=False), fresh, ())
-    known = context.memory.entry_places
-    for place, group in topmost(one for one in waiting if not walker.has_reached(one)):
-        fresh = tuple(one for one in group if not walker.has_reached(one))
-        if fresh and (walker.only_found or place in known):
-            near = [one for one in written if one.origin.path.rpartition("/")[0] == place]
-            walker.enter(_cluster(place, fresh, walker.names, found=True), fresh, near)
-    context.memory.entry_places.update(cluster.path for cluster in walker.clusters if cluster.found)
+            walker.enter(walker.cluster(path, fresh, found=False), fresh, ())
+    _enter_found(walker, waiting)
     _enter_argo_cd(walker, (), written)
     _enter_charts(walker, (), written)
     return walker.result()
+
+
+def _roots(tree: Tree, context: SourceContext, waiting: Sequence[Candidate]) -> Mapping[str, str]:
+    """Sources of which this repository is only a directory."""
+    if not waiting:
+        return {}
+    from gitgate.sources.flux.roots import source_roots  # noqa: PLC0415 - see `OwnerKind`
+
+    entries = ((one.place, one.entry) for one in waiting)
+    roots = source_roots(context.documents.files(tree), entries, context.memory.source_roots)
+    context.memory.source_roots.update(roots)
+    return roots
+
+
+def _enter_found(walker: _Walker, waiting: Sequence[Candidate]) -> None:
+    """Walk from owners that nobody applies: from those beside a cluster that manages itself; from all where none does.
+
+    What was an entry point in the base is one in the head, whoever applies it there.
+    """
+    tree, context, graph = walker.workshop.tree, walker.workshop.context, walker.workshop.graph
+    memory = context.memory
+    known = frozenset(memory.entries)
+    beside = siblings(cluster.path for cluster in walker.clusters)
+    left = {one.key for one in forgotten(waiting, graph.files)} | {
+        one.key for one in waiting if walker.has_reached(one)
+    }
+    waiting = [
+        one
+        for one in waiting
+        if one.key in known
+        or (one.key not in left and one.may_be_entry(memory.applied) and (not walker.clusters or beside(one)))
+    ]
+    for place, group in joined(topmost(waiting, graph.files, known), graph.nodes, beside):
+        fresh = tuple(one for one in group if one.key in known or not walker.has_reached(one))
+        if fresh:
+            below = partial(inside, directory=place) if beside(fresh[0]) == place else None
+            here = below or partial(lies_at, place=place, kustomizations=graph.nodes)
+            walker.enter(walker.cluster(place, fresh, found=True), fresh, marked_objects(tree, context, (b"",), here))
+            memory.entries.update(one.key for one in fresh)
+    memory.applied.update(path for path, _ in walker.applied)
 
 
 def _enter_argo_cd(walker: _Walker, named: Iterable[ClusterSetting], written: Sequence[Resource]) -> None:
@@ -121,7 +162,7 @@ def _enter_argo_cd(walker: _Walker, named: Iterable[ClusterSetting], written: Se
             continue
         path = setting.path if setting is not None else group.place
         cluster = next((one for one in walker.clusters if one.path == path), None)
-        cluster = cluster or _cluster(path, (), walker.names, found=True)
+        cluster = cluster or walker.cluster(path, (), found=True)
         walker.enter(cluster, [Candidate(one, Entry((), "")) for one in group.resources], group.near)
 
 
@@ -142,7 +183,7 @@ def _enter_named(
         own = [group for path, group in self_managed(inner) if path == setting.path]
         groups = own[:1] or [group for _, group in topmost(inner)]
         sources = frozenset(one.entry.source for group in groups for one in group if one.paths) | {BOOTSTRAP}
-        cluster = Cluster(setting.name, setting.path, sources, found=not own)
+        cluster = Cluster(setting.name, setting.path, sources, found=not own, roots=walker.roots)
         near = [one for one in written if inside(one.origin.path, setting.path)]
         walker.enter(cluster, [one for group in groups for one in group], () if own else near)
         if not inner:
@@ -151,26 +192,20 @@ def _enter_named(
             walker.problems.append(Problem(code="agent-dangling-reference", message=message, location=place))
 
 
-def _cluster(path: str, group: Iterable[Candidate], taken: Iterable[str], *, found: bool) -> Cluster:
-    name = cluster_name(path)
-    sources = {one.entry.source for one in group}
-    # Many repositories leave out what the bootstrap wrote.
-    sources = {one for one in sources if not one.startswith("ExternalArtifact ")} | ({BOOTSTRAP} if found else set())
-    return Cluster(name if name not in taken else path or ".", path, frozenset(sources), found)
-
-
 @dataclass(slots=True)
 class _Walker:
     """The walk of one tree."""
 
     workshop: Workshop
     kinds: Sequence[OwnerKind]
+    roots: tuple[tuple[str, str], ...] = ()
     worlds: dict[str, World] = field(default_factory=dict)
     clusters: list[Cluster] = field(default_factory=list)
     outcomes: dict[_Key, tuple[Owner, Outcome]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     selves: dict[tuple[str, object], int] = field(default_factory=dict)
     places: set[tuple[str, int]] = field(default_factory=set)
+    applied: set[tuple[str, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.workshop = replace(self.workshop, worlds=self.worlds)
@@ -179,9 +214,15 @@ class _Walker:
     def names(self) -> frozenset[str]:
         return frozenset(cluster.name for cluster in self.clusters)
 
-    @property
-    def only_found(self) -> bool:
-        return all(cluster.found for cluster in self.clusters)
+    def cluster(self, path: str, group: Iterable[Candidate], *, found: bool) -> Cluster:
+        """A cluster that begins at a path; its sources are what its entry points read."""
+        name = cluster_name(path)
+        sources = {one.entry.source for one in group}
+        # Many repositories leave out what the bootstrap wrote.
+        sources = {one for one in sources if not one.startswith("ExternalArtifact ")} | (
+            {BOOTSTRAP} if found else set()
+        )
+        return Cluster(name if name not in self.names else path or ".", path, frozenset(sources), found, self.roots)
 
     def has_reached(self, candidate: Candidate) -> bool:
         """Does some owner apply the object?"""
@@ -250,6 +291,7 @@ class _Walker:
             if not any(kind.owns(resource) for kind in self.kinds):
                 continue
             self.places.add((resource.origin.path, resource.origin.document))
+            self.applied.add((resource.origin.path, resource.origin.document))
             child = Owner(resource=resource, cluster=owner.cluster, depth=owner.depth + 1)
             if self._key(child) not in self.outcomes and self._within_limits(child):
                 yield child

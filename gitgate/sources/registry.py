@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from gitgate.location import Location
+from gitgate.location import FieldPath, Location
 from gitgate.path_glob import matches_any
 from gitgate.proposal import Coverage, Problem, Snapshot
 from gitgate.resource import Resource, split_api_version
@@ -18,6 +18,7 @@ from gitgate.sources.helm_source import HelmSource
 from gitgate.sources.kustomize import KustomizeSource
 from gitgate.sources.owner_walk import ARGO_CD, Walk, walk_owners
 from gitgate.sources.owners import OwnerKind, OwnerType
+from gitgate.sources.patched import patched_fields
 from gitgate.sources.paths import path_problems
 from gitgate.sources.plain import PlainSource
 from gitgate.sources.tree_files import PathKind, inside
@@ -86,9 +87,10 @@ def render_with_owners(tree: Tree, context: SourceContext) -> tuple[Snapshot, Wa
         problems.extend(problem for _, outcome in walk.outcomes for problem in outcome.problems)
         problems.extend(walk.problems)
         files = dict(walk.files)
+    patched = patched_fields(owner for owner, _ in walk.outcomes) if walk is not None else {}
     for source in SOURCES:
         rendering = source.render(tree, context, MappingProxyType(files))
-        resources.extend(_in_cluster(resource, walk) for resource in rendering.resources)
+        resources.extend(_in_cluster(_unpatched(one, patched), walk) for one in rendering.resources)
         problems.extend(rendering.problems)
         files = {**files, **rendering.files}
     problems.extend(uncovered(walk.reached.closures, files) if walk is not None else ())
@@ -115,6 +117,14 @@ def _groups(tree: Tree, context: SourceContext, paths: Iterable[str]) -> Iterato
             version = document.value.get("apiVersion") if isinstance(document.value, dict) else None
             if isinstance(version, str):
                 yield split_api_version(version)[0]
+
+
+def _unpatched(resource: Resource, patched: Mapping[str, tuple[FieldPath, ...]]) -> Resource:
+    """An owner that no other one applies: what those would lay over it is not known."""
+    fields = patched.get(resource.id.kind, ())
+    if not fields or not any(kind.owns(resource) for kind in OWNER_KINDS):
+        return resource
+    return replace(resource, unresolved=(*resource.unresolved, *fields))
 
 
 def _in_cluster(resource: Resource, walk: Walk | None) -> Resource:

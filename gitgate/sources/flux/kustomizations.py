@@ -42,7 +42,7 @@ class FluxKustomizations:
         reference = mapping(spec.get("sourceRef"))
         if not reference:
             return None
-        path = inside_source(FluxSource(Whose.OURS, ""), spec.get("path"))
+        path = inside_source(FluxSource(Whose.OURS, ""), spec.get("path")) or ""
         return Entry((path,), source_key(reference, resource.id.namespace))
 
     def waits(self, owner: Owner, workshop: Workshop) -> bool:
@@ -57,9 +57,10 @@ class FluxKustomizations:
         world = workshop.world(owner)
         source = find_source(owner, world, mapping(owner.spec.get("sourceRef")))
         files = workshop.context.documents.files(workshop.tree)
-        resolved = files.resolve(inside_source(source, owner.spec.get("path")))
+        place = inside_source(source, owner.spec.get("path"))
+        resolved = files.resolve(place or "")
         here = resolved.kind is PathKind.DIRECTORY
-        if source.whose is Whose.OTHERS or (source.whose is Whose.UNKNOWN and not here):
+        if place is None or source.whose is Whose.OTHERS or (source.whose is Whose.UNKNOWN and not here):
             reason = f"its source is {source.told}"
             message = f"{owner.name} applies content of another source, {source.told}, which is not judged here"
             path = ("spec", "sourceRef")

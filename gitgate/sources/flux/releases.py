@@ -64,6 +64,10 @@ class FluxReleases:
         if chart is None:
             return _vendored(owner, workshop, source)
         directory = inside_source(source, chart)
+        if directory is None:
+            return Work.done(
+                Outcome(not_rendered=f"its chart comes from {source.told}, put together from several places")
+            )
         files = workshop.context.documents.files(workshop.tree)
         if files.resolve(directory).kind is not PathKind.DIRECTORY:
             message = f"{owner.name} installs the chart {chart!r}, which the tree does not have"
@@ -214,7 +218,7 @@ def _request(
         namespace=text(owner.spec.get("targetNamespace")) or owner.namespace,
         values=values,
         # Values files are looked for in the source, not in the chart.
-        chart_values_files=tuple(inside_source(source, name) for name in files),
+        chart_values_files=tuple(inside_source(source, name) or text(name) for name in files),
         ignore_missing_values_files=spec.get("ignoreMissingValuesFiles") is True,
         include_crds=policies[0] != "Skip" or policies[1] in {"Create", "CreateReplace"},
         skip_tests=True,

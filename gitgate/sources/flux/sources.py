@@ -12,9 +12,15 @@ from enum import Enum, auto
 from typing import Any
 
 from gitgate.sources.owners import Owner, World, items, mapping, text
+from gitgate.sources.tree_files import inside
 
 SOURCE_GROUP = "source.toolkit.fluxcd.io"
 EXTENSIONS_GROUP = "source.extensions.fluxcd.io"
+_FILES = (".yaml", ".yml", ".json", ".tgz", ".gz")
+
+
+Mount = tuple[str, str]
+"""A directory of a source, and the directory of the repository that it is a copy of."""
 
 
 class Whose(Enum):
@@ -31,13 +37,13 @@ class FluxSource:
     """A source as an owner names it.
 
     Attributes:
-        prefix: For a source of ours: the directory of the repository that is its root.
         told: For reports: `GitRepository flux-system/podinfo (https://…)`.
+        mounts: For a source of ours: directories of it, and the directory of the repository that each one is.
     """
 
     whose: Whose
     told: str
-    prefix: str = ""
+    mounts: tuple[Mount, ...] = (("", ""),)
 
 
 def source_key(reference: Mapping[str, Any], namespace: str) -> str:
@@ -51,7 +57,7 @@ def find_source(owner: Owner, world: World, reference: Mapping[str, Any]) -> Flu
     """Whose content the source has that an owner names."""
     key = source_key(reference, owner.namespace)
     if key in owner.cluster.sources:
-        return FluxSource(Whose.OURS, key)
+        return FluxSource(Whose.OURS, key, (("", dict(owner.cluster.roots).get(key, "")),))
     namespace = text(reference.get("namespace")) or owner.namespace
     kind, name = text(reference.get("kind")), text(reference.get("name"))
     if kind == "ExternalArtifact":
@@ -83,47 +89,79 @@ def _own_urls(owner: Owner, world: World) -> frozenset[str]:
 
 
 def _artifact(owner: Owner, world: World, namespace: str, name: str) -> FluxSource:
-    """An artifact that is copied out of sources: ours if one directory of ours is behind all of the copy."""
+    """An artifact that is copied out of sources: ours if all of the copy is of ours, directory by directory."""
     key = f"ExternalArtifact {namespace}/{name}"
+    patterned = False
     for generator in world.of_kind(EXTENSIONS_GROUP, "ArtifactGenerator"):
         spec = mapping(generator.data.get("spec"))
+        if generator.id.namespace != namespace:
+            continue
         artifact = next((one for one in items(spec.get("artifacts")) if mapping(one).get("name") == name), None)
-        if artifact is None or generator.id.namespace != namespace:
+        patterned = patterned or bool(spec.get("pathPattern"))
+        if artifact is None:
             continue
         aliases = {text(mapping(one).get("alias")): mapping(one) for one in items(spec.get("sources"))}
-        prefixes = {_prefix(mapping(copy), aliases, owner, world, namespace) for copy in items(artifact.get("copy"))}
-        only = prefixes.pop() if len(prefixes) == 1 else None
-        if only is None:
+        copies = items(mapping(artifact).get("copy"))
+        mounts = {_mount(mapping(copy), aliases, owner, world, namespace) for copy in copies}
+        known = sorted(one for one in mounts if one is not None)
+        if not known or len(known) < len(mounts):
             return FluxSource(Whose.OTHERS, f"{key}, put together from several places")
-        return FluxSource(Whose.OURS, key, only)
+        return FluxSource(Whose.OURS, key, tuple(known))
+    if patterned:
+        return FluxSource(Whose.OTHERS, f"{key}, if a generator's pattern finds a directory for it")
     return FluxSource(Whose.UNKNOWN, key)
 
 
-def _prefix(
+def _mount(
     copy: Mapping[str, Any], aliases: Mapping[str, Mapping[str, Any]], owner: Owner, world: World, namespace: str
-) -> str | None:
-    """The directory of this repository whose paths the copy keeps; None where it does not, or is not of ours."""
+) -> Mount | None:
+    """Where a copied directory comes to lie, and where it comes from; None where it is no directory of ours.
+
+    Source: fluxcd/source-watcher, internal/builder/builder.go: `dir/**` copies what is in a directory, `dir` itself.
+    """
     alias, _, pattern = text(copy.get("from")).removeprefix("@").partition("/")
     target = text(copy.get("to")).removeprefix("@artifact").strip("/")
     reference = aliases.get(alias)
-    if reference is None or reference.get("kind") == "ExternalArtifact":
+    if reference is None or reference.get("kind") == "ExternalArtifact" or copy.get("strategy") == "Extract":
         return None
     named = {**reference, "namespace": text(reference.get("namespace")) or namespace}
-    if find_source(owner, world, named).whose is not Whose.OURS:
-        return None
+    source = find_source(owner, world, named)
     directory, stars, rest = pattern.partition("**")
     directory = directory.strip("/")
-    if not stars or rest or any(sign in directory for sign in "*?["):
+    file = not stars and directory.endswith(_FILES)
+    if source.whose is not Whose.OURS or file or rest or any(sign in directory for sign in "*?["):
         return None
-    if not target:
-        return directory
-    return directory.removesuffix(target).rstrip("/") if f"/{directory}".endswith(f"/{target}") else None
+    place = inside_source(source, directory)
+    if place is None:
+        return None
+    return (target if stars else posixpath.join(target, posixpath.basename(directory))), place
 
 
-def inside_source(source: FluxSource, path: Any) -> str:
-    """A path of a source as a path of this repository; `..` never leaves the source, as in Flux."""
+def inside_source(source: FluxSource, path: Any) -> str | None:
+    """A path of a source as a path of this repository; None where several directories, or none, make it up.
+
+    `..` never leaves the source, as in Flux. Where the source has nothing else in a directory than one copy further
+    down, that copy is the directory: what Flux makes of the one is what it makes of the other.
+    """
     confined = posixpath.normpath(f"/{text(path)}").strip("/")
-    return posixpath.join(source.prefix, confined).strip("/") if confined else source.prefix
+    around = [mount for mount in source.mounts if inside(confined, mount[0])]
+    below = [mount for mount in source.mounts if mount not in around and inside(mount[0], confined)]
+    if around and not below:
+        at, directory = max(around, key=lambda mount: len(mount[0]))
+        return posixpath.join(directory, confined[len(at) :].strip("/")).strip("/")
+    if len(below) == 1 and not around:
+        return below[0][1]
+    kept = {_root(mount) for mount in (*around, *below)}
+    root = kept.pop() if len(kept) == 1 else None
+    return posixpath.join(root, confined).strip("/") if root is not None else None
+
+
+def _root(mount: Mount) -> str | None:
+    """The directory of the repository from which on a copy keeps the paths; None where it does not."""
+    at, directory = mount
+    if not at:
+        return directory
+    return directory[: -len(at)].strip("/") if f"/{directory}".endswith(f"/{at}") else None
 
 
 def _shown(url: str) -> str:

@@ -61,6 +61,12 @@ APPLICATION: dict[str, Any] = {
 }
 JUDGED: dict[str, tuple[str, str, Any, list[tuple[str | int, ...]]]] = {
     "a sound Kustomization": ("kustomize.toolkit.fluxcd.io/v1", "Kustomization", KUSTOMIZATION, []),
+    "an alert about what the Flux operator watches": (
+        "notification.toolkit.fluxcd.io/v1beta3",
+        "Alert",
+        {"providerRef": {"name": "chat"}, "eventSources": [{"kind": "FluxInstance", "name": "*"}]},
+        [],
+    ),
     "an unknown field": (
         "kustomize.toolkit.fluxcd.io/v1",
         "Kustomization",
