@@ -19,7 +19,7 @@ from gitgate.process import end_running
 from gitgate.proposal import Coverage, Problem
 from gitgate.sources.documents import DocumentReader
 from gitgate.sources.helm_build import OUTPUT_LIMIT, HelmInput, HelmProgram, Templated, find_helm, template
-from gitgate.sources.helm_chart import CHART_FILE, VALUES_FILE, ChartLoader, LoadedChart
+from gitgate.sources.helm_chart import CHART_FILE, ELSEWHERE, VALUES_FILE, ChartLoader, LoadedChart
 from gitgate.sources.helm_output import (
     Output,
     differing_templates,
@@ -125,6 +125,7 @@ class HelmBuilder:
         rendered: What came of each rendering, by the digest of all that it depends on.
         runs: How many releases Helm was run for.
         cache: Renders of earlier runs.
+        charts: Charts that were rendered, for the base to begin with: what they need must stay in the repository.
     """
 
     documents: DocumentReader = field(default_factory=DocumentReader)
@@ -133,6 +134,7 @@ class HelmBuilder:
     rendered: dict[str, HelmRendering] = field(default_factory=dict)
     runs: int = 0
     cache: RenderCache = field(default_factory=RenderCache)
+    charts: set[str] = field(default_factory=set)
     _program: HelmProgram | None = None
     _loader: tuple[Tree, ChartLoader] | None = None
 
@@ -204,10 +206,14 @@ class HelmBuilder:
             problems.append(_problem(error.code, str(error), request.owner or _whole(chart_file)))
         if problems or arguments is None:
             state = _digest(request, chart, ())
+            elsewhere = all(each.code == ELSEWHERE for each in problems)
+            if elsewhere and request.chart in self.charts:
+                problems = [_no_longer(each) for each in problems]
+                elsewhere = False
             return HelmRendering(
-                outcome=HelmOutcome.REFUSED,
+                outcome=HelmOutcome.ELSEWHERE if elsewhere else HelmOutcome.REFUSED,
                 problems=tuple(replace(each, discriminator=f"{each.discriminator} {state}") for each in problems),
-                files=_coverage(chart.read_files(crds=False), Coverage.FAILED),
+                files=_coverage(chart.read_files(crds=False), Coverage.NOT_RENDERED if elsewhere else Coverage.FAILED),
                 digest=state,
                 complaint=problems[0].message,
             )
@@ -250,6 +256,7 @@ class HelmBuilder:
             output = mask_differences(outputs[0], outputs[1])
         if output is None:
             return _failed(one, "two renderings do not even hold the same objects", problems)
+        self.charts.add(one.request.chart)
         kept = tuple(resource for resource in output.resources if not is_left_out(one.request, resource.data))
         return HelmRendering(
             outcome=HelmOutcome.RENDERED,
@@ -267,6 +274,11 @@ class HelmBuilder:
             documents=max(limits.documents, 100_000),
             nodes=max(limits.nodes, 20_000_000),
         )
+
+
+def _no_longer(problem: Problem) -> Problem:
+    """A dependency by which a change would take a chart that was judged out of sight."""
+    return replace(problem, code="helm-dependency", message=f"{problem.message}; the chart was rendered without before")
 
 
 def is_left_out(request: HelmRequest, data: Any) -> bool:

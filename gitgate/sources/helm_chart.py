@@ -21,6 +21,8 @@ from gitgate.yaml_document import YamlDocument, read_yaml
 from gitgate.yaml_text import UTF8_BOM
 
 CHART_FILE = "Chart.yaml"
+ELSEWHERE = "dependency-not-vendored"
+"""Code of a dependency that an agent fetches."""
 VALUES_FILE = "values.yaml"
 SCHEMA_FILE = "values.schema.json"
 _REQUIREMENTS = "requirements.yaml"
@@ -325,7 +327,8 @@ class ChartLoader:
                 f"the chart cannot be rendered: its dependency {dependency.name!r} is not in charts/, and {kind}; "
                 "gitgate fetches nothing"
             )
-            chart.problems.append(dependency.problem("helm-dependency", message))
+            code = ELSEWHERE if dependency.repository else "helm-dependency"
+            chart.problems.append(dependency.problem(code, message))
             return
         reference = dependency.repository.removeprefix("file://")
         reached = self._documents.files(self._tree).resolve_from(chart.directory, reference)

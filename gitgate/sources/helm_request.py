@@ -81,6 +81,8 @@ class HelmOutcome(StrEnum):
     """Helm is not there, or too old."""
     REFUSED = "refused"
     """The chart or the request may not be rendered; Helm was not run."""
+    ELSEWHERE = "elsewhere"
+    """An agent would fetch charts that it needs; Helm was not run."""
     NEEDS_VALUES = "unsatisfied"
     """The chart itself says that values are missing or wrong: `required`, `fail`, `values.schema.json`."""
     FAILED = "failed"

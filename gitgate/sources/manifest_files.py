@@ -103,7 +103,8 @@ def is_manifest(value: Any) -> bool:
         return False
     if "metadata" in value or "items" in value:
         return True
-    return group in _SERVED_GROUPS and kind != "Config"  # a v1 Config is a kubeconfig
+    # There is no version but v1 without a group: Talos calls its documents v1alpha1. A v1 Config is a kubeconfig.
+    return group in _SERVED_GROUPS and (bool(group) or api_version == "v1") and kind != "Config"
 
 
 def _holds_objects(items: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 from gitgate.location import FieldPath, Location
@@ -21,6 +22,7 @@ from gitgate.sources.owners import OwnerKind, OwnerType
 from gitgate.sources.patched import patched_fields
 from gitgate.sources.paths import path_problems
 from gitgate.sources.plain import PlainSource
+from gitgate.sources.template_files import templates_apart
 from gitgate.sources.tree_files import PathKind, inside
 from gitgate.tree import Tree
 
@@ -93,6 +95,9 @@ def render_with_owners(tree: Tree, context: SourceContext) -> tuple[Snapshot, Wa
         resources.extend(_in_cluster(_unpatched(one, patched), walk) for one in rendering.resources)
         problems.extend(rendering.problems)
         files = {**files, **rendering.files}
+    read = walk.files if walk is not None else None
+    data = partial(context.documents.source, tree)
+    problems, files = templates_apart(problems, files, resources, read=read, memory=context.memory, data=data)
     problems.extend(uncovered(walk.reached.closures, files) if walk is not None else ())
     if len(resources) > context.resource_limit:
         message = f"the tree renders to {len(resources)} objects, more than the limit of {context.resource_limit}"

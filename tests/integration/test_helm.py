@@ -220,9 +220,9 @@ def test_missing_values_files_may_be_ignored() -> None:
 
 BAD_CHARTS: dict[str, tuple[dict[str, str | bytes], list[str]]] = {
     "no chart": ({"web/templates/a.yaml": OBJECT}, ["helm-invalid release.yaml:7"]),
-    "a remote dependency": (
-        {**chart(), "web/Chart.yaml": WEB + "dependencies:\n- name: x\n  version: 1.0.0\n  repository: oci://h/x\n"},
-        ["helm-dependency web/Chart.yaml:7"],
+    "a dependency that nothing says where to find": (
+        {**chart(), "web/Chart.yaml": WEB + "dependencies:\n- name: x\n  version: 1.0.0\n"},
+        ["helm-dependency web/Chart.yaml:5"],
     ),
     "a dependency elsewhere": (
         {**chart(), "web/Chart.yaml": WEB + "dependencies:\n- name: x\n  repository: file://../../../etc\n"},
@@ -261,6 +261,26 @@ def test_a_chart_that_cannot_be_rendered_is_a_problem_at_the_place_at_fault(situ
     assert found(rendering) == expected
     assert rendering.resources == ()
     assert rendering.outcome in {HelmOutcome.REFUSED, HelmOutcome.FAILED}
+
+
+REMOTE = {**chart(), "web/Chart.yaml": WEB + "dependencies:\n- name: x\n  version: 1.0.0\n  repository: oci://h/x\n"}
+
+
+def test_a_chart_whose_dependency_comes_from_a_registry_is_named_and_not_run() -> None:
+    builder = HelmBuilder()
+    rendering = ask(REMOTE, builder)
+    assert found(rendering) == ["dependency-not-vendored web/Chart.yaml:7"]
+    assert (rendering.outcome, builder.runs) == (HelmOutcome.ELSEWHERE, 0)
+    assert rendering.files["web/templates/a.yaml"] is Coverage.NOT_RENDERED
+
+
+def test_a_dependency_cannot_take_a_chart_out_of_sight_that_was_judged() -> None:
+    builder = HelmBuilder()
+    assert ask(chart(), builder).outcome is HelmOutcome.RENDERED
+    rendering = ask(REMOTE, builder)
+    assert found(rendering) == ["helm-dependency web/Chart.yaml:7"]
+    assert rendering.outcome is HelmOutcome.REFUSED
+    assert rendering.files["web/templates/a.yaml"] is Coverage.FAILED
 
 
 LINKS = {
@@ -540,7 +560,7 @@ def test_a_chart_full_of_addresses_sends_no_request(canary: tuple[str, list[str]
         **chart(),
         "web/Chart.yaml": head + f"dependencies: [{{name: x, version: 1.0.0, repository: '{address}'}}]",
     }
-    assert ask(remote).outcome is HelmOutcome.REFUSED
+    assert ask(remote).outcome is HelmOutcome.ELSEWHERE
     assert ask(chart(), parameters=(HelmParameter("value", f"{address}/x"),)).outcome is HelmOutcome.RENDERED
     assert asked == []
 

@@ -101,6 +101,8 @@ NOT_IN_ONE_FILE: Mapping[str, str] = {
     "helm-invalid": "a chart is a directory",
     "helm-limit": "a chart is a directory",
     "helm-dependency": "a chart is a directory",
+    "dependency-not-vendored": "a chart is a directory",
+    "template-not-rendered": "a place in a tree",
     "helm-values-file": "a chart is a directory",
     "helm-failed": "a chart is a directory",
     "helm-lookup": "a chart is a directory",
@@ -196,7 +198,7 @@ DIRECTORIES: Mapping[str, Mapping[str, str | bytes]] = {
     },
     "helm-dependency": {
         "Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n"
-        "dependencies: [{name: db, version: 1.0.0, repository: 'https://charts.example.com'}]\n",
+        "dependencies: [{name: db, version: 1.0.0, repository: 'file://../db'}]\n",
         "templates/web.yaml": DEPLOYMENT,
     },
 }

@@ -46,12 +46,29 @@ RULES: tuple[Rule, ...] = (
         id="schema/helm-dependency",
         title="A chart whose dependency is not in the repository",
         severity=Severity.ERROR,
-        what="`Chart.yaml` names a dependency that is neither in `charts/` nor where a `file://` repository leads.",
+        what=(
+            "`Chart.yaml` names a dependency that is neither in `charts/` nor where a `file://` repository leads; or "
+            "one of a registry, for a chart that could be rendered without it before the change."
+        ),
+        why="The agent fails on it, or applies what was judged before together with what nobody has reviewed.",
+        remedy="Run `helm dependency build` and commit `charts/`" + _OR_EXCLUDE,
+        references=("https://helm.sh/docs/helm/helm_dependency/",),
+    ),
+    Rule(
+        id="schema/dependency-not-vendored",
+        title="A chart whose dependency comes from a registry",
+        severity=Severity.WARNING,
+        what=(
+            "`Chart.yaml` names a dependency of a registry that is not in `charts/`. The chart is named and not judged."
+        ),
         why=(
-            "The agent fetches it when it installs the chart, so that what is applied is not what was reviewed, and "
+            "The agent fetches it when it installs the chart, so that what is applied is not what was reviewed; "
             "rendering in CI would send a request that the author of the change chose."
         ),
-        remedy="Run `helm dependency build` and commit `charts/`" + _OR_EXCLUDE,
+        remedy=(
+            "To have it judged, run `helm dependency build` and commit `charts/`. To demand that of everybody, make "
+            "this rule an error under `rules` in .gitgate/settings.yaml."
+        ),
         references=("https://helm.sh/docs/helm/helm_dependency/",),
     ),
     Rule(

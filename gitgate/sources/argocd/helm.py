@@ -205,7 +205,10 @@ def _finish(source: Source, answer: HelmRendering) -> Part:
         if not problems:
             message = f"it could not be rendered: {answer.complaint or answer.outcome.value}"
             problems.append(source.problem("helm-failed", (), message, detail=answer.digest))
-        state = dict.fromkeys((*answer.files, *source.overrides), Coverage.FAILED)
+        elsewhere = answer.outcome is HelmOutcome.ELSEWHERE
+        state = dict.fromkeys(
+            (*answer.files, *source.overrides), Coverage.NOT_RENDERED if elsewhere else Coverage.FAILED
+        )
         return Part(problems=tuple(problems), files=state)
     return Part(
         resources=tuple(replace(one, origin=owner.owned(one.origin)) for one in answer.resources),
