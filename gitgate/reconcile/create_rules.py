@@ -6,12 +6,11 @@ may still be refused. Each function names the Go function that it follows, in k8
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from gitgate.location import FieldPath, format_field_path
+from gitgate.location import FieldPath
 from gitgate.reconcile import (
     create_admission,
     create_definitions,
@@ -24,7 +23,8 @@ from gitgate.reconcile import (
     create_services,
     create_workloads,
 )
-from gitgate.reconcile.failure import Failure, invalid, required, unsupported
+from gitgate.reconcile.custom_values import custom_resource_failures
+from gitgate.reconcile.failure import Failure, required, unsupported
 from gitgate.reconcile.field_rules import field_failures
 from gitgate.reconcile.labels import metadata_failures, selector_failures
 from gitgate.reconcile.names import AUTOSCALING, CORE, LABEL_SELECTOR, META, NETWORKING, OBJECT_META, STORAGE
@@ -105,7 +105,8 @@ def _walk(node: TypeNode, value: Any, path: FieldPath, root: Mapping[str, Any]) 
 
 def _struct(node: TypeNode, value: Mapping[str, Any], path: FieldPath, root: Mapping[str, Any]) -> Iterator[Failure]:
     if node.custom:
-        yield from (replace(failure, code=CUSTOM_RESOURCE) for failure in _custom(node, value, path))
+        if not path:
+            yield from (replace(failure, code=CUSTOM_RESOURCE) for failure in custom_resource_failures(node, value))
     else:
         if node.name == OBJECT_META:
             yield from metadata_failures(value, path)
@@ -157,85 +158,3 @@ def _enums(node: TypeNode, value: Mapping[str, Any], path: FieldPath) -> Iterato
             if isinstance(item, str) and item not in allowed and there:
                 place = (*path, key)
                 yield unsupported(place, item, _PROTOCOL_ORDER.get(node.name, allowed))
-
-
-_CUSTOM_TYPES: Mapping[str, type | tuple[type, ...]] = {
-    "string": str, "integer": int, "number": (int, float), "boolean": bool, "object": dict, "array": list,
-}  # fmt: skip
-
-
-def _custom(node: TypeNode, value: Mapping[str, Any], path: FieldPath) -> Iterator[Failure]:
-    """A custom resource against its own schema, as far as recorded outcomes ask for.
-
-    Source: k8s.io/apiextensions-apiserver/pkg/apiserver/validation.
-    """
-    for key in node.required:
-        if key not in value:
-            yield required((*path, key))
-    for key, child in node.fields.items():
-        if key not in value:
-            continue
-        item, place = value[key], (*path, key)
-        wrong = _wrong_type(child, item, place)
-        if wrong is not None:
-            yield wrong
-            continue
-        for index, one in enumerate(item if isinstance(item, list) else ()):
-            if one is None and (refused := _wrong_type(child.item, one, (*place, index))) is not None:
-                yield refused
-        allowed = child.schema.get("enum")
-        if isinstance(allowed, list) and item not in allowed and item is not None:
-            yield unsupported(place, item, tuple(map(str, allowed)))
-        yield from _custom_scalar(child, item, place)
-
-
-def _wrong_type(node: TypeNode, item: Any, place: FieldPath) -> Failure | None:
-    """A null where none may be, or an object where a number or a text is wanted; the rest `typed_failures` tells."""
-    kind = "integer,string" if node.schema.get("x-kubernetes-int-or-string") is True else node.schema.get("type")
-    null = item is None and not node.nullable
-    if not isinstance(kind, str) or not (null or (kind == "integer,string" and isinstance(item, dict | list))):
-        return None
-    shown = "null" if item is None else "object" if isinstance(item, dict) else "array"
-    return invalid(place, f'"{shown}"', f'{format_field_path(place)} in body must be of type {kind}: "{shown}"')
-
-
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[tT ]\d{2}:\d{2}:\d{2}(\.\d+)?([zZ]|[+-]\d{2}:\d{2})\Z")
-
-
-def _custom_scalar(node: TypeNode, item: Any, path: FieldPath) -> Iterator[Failure]:
-    schema = node.schema
-    name = ".".join(map(str, path))
-    if isinstance(item, str):
-        pattern = schema.get("pattern")
-        if isinstance(pattern, str) and len(item) < 1000 and _plain(pattern) and not re.search(pattern, item):
-            yield invalid(path, f'"{item}"', f"{name} in body should match '{pattern}'")
-        if schema.get("format") == "date-time" and not _MOMENT.match(item):
-            yield invalid(path, f'"{item}"', f'{name} in body must be of type date-time: "{item}"')
-        longest = schema.get("maxLength")
-        if isinstance(longest, int) and len(item) > longest:
-            yield Failure(code="too-long", field=path, message=f"Too long: may not be more than {longest} bytes")
-        if isinstance(schema.get("minLength"), int) and len(item) < schema["minLength"]:
-            yield invalid(path, f'"{item}"', f"{name} in body should be at least {schema['minLength']} chars long")
-    elif isinstance(item, int | float) and not isinstance(item, bool):
-        low, high = schema.get("minimum"), schema.get("maximum")
-        if isinstance(low, int | float) and item < low:
-            yield invalid(path, str(item), f"{name} in body should be greater than or equal to {low}")
-        if isinstance(high, int | float) and item > high:
-            yield invalid(path, str(item), f"{name} in body should be less than or equal to {high}")
-    elif isinstance(item, list) and isinstance(schema.get("minItems"), int) and len(item) < schema["minItems"]:
-        yield invalid(path, str(len(item)), f"{name} in body should have at least {schema['minItems']} items")
-
-
-_PLAIN_PATTERN = re.compile(r"[\w^$\[\]().\-+*?|/: ]{1,200}\Z")
-_NESTED = re.compile(r"\([^)]*[*+][^)]*\)[*+{]")
-
-
-def _plain(pattern: str) -> bool:
-    """May Python's engine run it? Only patterns without nested repetition: an attacker wrote them."""
-    if not _PLAIN_PATTERN.match(pattern) or _NESTED.search(pattern):
-        return False
-    try:
-        re.compile(pattern)
-    except re.error:
-        return False
-    return True

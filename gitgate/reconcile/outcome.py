@@ -11,8 +11,9 @@ from gitgate.location import FieldPath
 from gitgate.reconcile.apply import ApplyMethod, apply
 from gitgate.reconcile.canon import canonical
 from gitgate.reconcile.content import copied
-from gitgate.reconcile.create_rules import create_failures
+from gitgate.reconcile.create_rules import CUSTOM_RESOURCE, create_failures
 from gitgate.reconcile.create_workloads import ZONE_WORDS
+from gitgate.reconcile.custom_values import RATCHETING, is_as_it_was
 from gitgate.reconcile.failure import Failure
 from gitgate.reconcile.merge import NOBODY, Owned, Sides
 from gitgate.reconcile.names import APPS, BATCH, CORE
@@ -85,6 +86,10 @@ def _refused(node: TypeNode, before: Object, after: Object, version: str) -> tup
     if node.name == BATCH + "CronJob" and "TZ" in str((before.get("spec") or {}).get("schedule")):
         # batch/validation, validateCronJobSpec: a zone in the schedule may stay where it was before it was forbidden.
         refused = tuple(failure for failure in refused if ZONE_WORDS not in failure.message)
+    if node.custom and tuple(map(int, version.split("."))) >= RATCHETING:
+        refused = tuple(
+            one for one in refused if one.code != CUSTOM_RESOURCE or not is_as_it_was(node, before, after, one)
+        )
     # apps/validation: a DaemonSet's update is judged before its content, everything else the other way round.
     return changed + refused if node.name == APPS + "DaemonSet" else refused + changed
 

@@ -63,7 +63,7 @@ class KindSchema:
         """The compiled schema; every pattern in it runs in linear time, and no reference leaves it."""
         from jsonschema_rs import Draft202012Validator, RegexOptions  # noqa: PLC0415 - 25 ms that --version does without
 
-        from gitgate.schema.formats import FORMATS  # noqa: PLC0415 - many patterns to compile
+        from gitgate.openapi_formats import FORMATS  # noqa: PLC0415 - many patterns to compile
 
         return Draft202012Validator(
             self.standalone(),

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from gitgate.go_patterns import UnsupportedPatternError, translate
 from gitgate.location import FieldPath, format_field_path
-from gitgate.schema.formats import FORMATS, custom_resource_format
-from gitgate.schema.patterns import UnsupportedPatternError, translate
+from gitgate.openapi_formats import FORMATS, custom_resource_format
 from gitgate.schema.violation import SchemaViolation
 
 DEPTH_LIMIT = 64

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from gitgate import bundled
 from gitgate.location import FieldPath, format_field_path
 from gitgate.proposal import Snapshot
 from gitgate.reconcile.apply import ApplyMethod
@@ -145,6 +146,23 @@ def _wait(pair: Pair, server: Server, namespace: str) -> None:
         time.sleep(0.02)
 
 
+def _shipped(pairs: Iterable[Pair]) -> Iterator[dict[str, Any]]:
+    """The definitions that gitgate ships for the groups of pairs, as a server takes them."""
+    groups = {split_api_version(pair.base["apiVersion"])[0] for pair in pairs}
+    for name in sorted(
+        {name for group in groups if (name := bundled.agents_file(group) or bundled.operators_file(group))}
+    ):
+        for one in bundled.definitions(name):
+            if one["spec"]["group"] in groups:
+                names = {"plural": f"{one['spec']['names']['kind'].lower()}s", **one["spec"]["names"]}
+                metadata = {
+                    "name": f"{names['plural']}.{one['spec']['group']}",
+                    "annotations": {"api-approved.kubernetes.io": "unapproved, in a test"},
+                }
+                yield {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                       "metadata": metadata, "spec": {**one["spec"], "names": names}}  # fmt: skip
+
+
 def run(pairs: Iterable[Pair], server: Server, threads: int = 6) -> dict[str, Outcome]:
     """Apply every pair, several objects at once, those of one object one after the other."""
     groups: dict[str, list[Pair]] = {}
@@ -152,7 +170,9 @@ def run(pairs: Iterable[Pair], server: Server, threads: int = 6) -> dict[str, Ou
         # What is not in a namespace must not be there twice at a time, wherever the pairs come from.
         name = f"{pair.base['apiVersion']} {pair.kind} {pair.base['metadata']['name']}"
         groups.setdefault(name, []).append(pair)
-    server.apply(definition(), "")
+    for one_definition in (definition(), *_shipped(pair for found in groups.values() for pair in found)):
+        server.apply(one_definition, "")
+        _wait(Pair(one_definition, one_definition, "", ""), server, "")
     for index in range(len(groups)):
         server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"agreement-{index}"}}, "")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from gitgate.reconcile.tables import kubernetes_tables
+from gitgate.reconcile.kinds import Kinds
 from tests.agreement.pairs import Pair, anywhere, changes
 
 _OF_A_KIND = 12
@@ -27,7 +27,9 @@ _CLUSTER_WIDE = frozenset({"APIService", "MutatingWebhookConfiguration", "Namesp
 
 
 def repository_pairs(repositories: Iterable[Path], version: str, seed: int, each: int) -> Iterator[Pair]:
-    """Objects of kinds that Kubernetes itself has, up to a dozen of every kind, each with some changes, and commits' own.
+    """Objects of kinds that are known, up to a dozen of every kind, each with some changes, and commits' own changes.
+
+    Known are those of Kubernetes, and those that gitgate ships a definition of.
 
     Args:
         repositories: Clones.
@@ -35,14 +37,14 @@ def repository_pairs(repositories: Iterable[Path], version: str, seed: int, each
         seed: Which objects and changes are chosen.
         each: How many changes of an object.
     """
-    tables = kubernetes_tables(version)
+    kinds = Kinds(version, (), predicts=True)
     roots = sorted(repositories)
     found = {(path.parent.name if path.name == "repo" else path.name, name): data
              for path in roots for name, data in _objects(path)}  # fmt: skip
     taken: Counter[str] = Counter()
     for source, name in sorted(found, key=lambda one: _digest(seed, "/".join(one))):
         data = found[source, name]
-        node = tables.kind(data["apiVersion"], data["kind"])
+        node = kinds.node(data["apiVersion"], data["kind"])
         if node is None or taken[data["kind"]] == _OF_A_KIND:
             continue
         taken[data["kind"]] += 1
@@ -50,7 +52,7 @@ def repository_pairs(repositories: Iterable[Path], version: str, seed: int, each
         yield from (made[key] for key in sorted(made, key=lambda key: _digest(seed, key))[:each])
     changed: Counter[str] = Counter()
     for pair in (pair for path in roots for pair in _commits(path)):
-        if tables.kind(pair.base["apiVersion"], pair.kind) and changed[pair.kind] < _COMMITS_OF_A_KIND:
+        if kinds.node(pair.base["apiVersion"], pair.kind) and changed[pair.kind] < _COMMITS_OF_A_KIND:
             changed[pair.kind] += 1
             yield pair
 

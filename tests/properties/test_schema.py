@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gitgate.go_patterns import UnsupportedPatternError, translate
 from gitgate.schema.catalog import SchemaCatalog
 from gitgate.schema.definition import definition_violations
-from gitgate.schema.patterns import UnsupportedPatternError, translate
 from gitgate.schema.validation import VIOLATION_LIMIT, violations
 from tests.support.schema_objects import (
     as_resource,

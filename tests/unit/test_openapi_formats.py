@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gitgate.schema.formats import FORMATS, custom_resource_format
+from gitgate.openapi_formats import FORMATS, custom_resource_format
 
 
 @pytest.mark.parametrize(

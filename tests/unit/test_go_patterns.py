@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from jsonschema_rs import Draft202012Validator, RegexOptions
 
-from gitgate.schema.patterns import LENGTH_LIMIT, UnsupportedPatternError, translate
+from gitgate.go_patterns import LENGTH_LIMIT, UnsupportedPatternError, translate
 
 
 def matches(pattern: str, text: str) -> bool:
