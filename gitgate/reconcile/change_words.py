@@ -42,7 +42,7 @@ def _pair(old: Any, new: Any, limit: int) -> str:
     """Both values; of two long ones that begin alike, from where they differ."""
     left, right = value_text(old, limit), value_text(new, limit)
     if old == new == HIDDEN:
-        return f"{left} → {right}"
+        return f"{HIDDEN} → another {HIDDEN}"
     if left == right and isinstance(old, str) and isinstance(new, str):
         first = max(0, _alike(old, new) - _LEAD)
         left, right = (f"…{value_text(one[first:], limit)}" for one in (old, new))

@@ -40,7 +40,7 @@ def _page(plan: Plan, shown: tuple[Entry, ...], notes: Sequence[str]) -> Iterato
     yield "<section id=objects><h2>Objects <small id=count></small></h2>"
     yield from map(_object, shown)
     yield "<p id=nothing hidden>Nothing is called like that.</p></section><h2>Assumptions</h2><ul>"
-    yield from (f"<li>{_text(text)}</li>" for text in (plan.basis, *plan.assumptions))
+    yield from (f"<li>{_text(text)}</li>" for text in (f"Worked out for {plan.basis}.", *plan.assumptions))
     yield f"</ul></main><script>{SCRIPT}</script></html>\n"
 
 

@@ -25,6 +25,9 @@ GRAVE = (
 """Consequences that need a look, the gravest first; the others only inform."""
 
 
+_FAILING = {Action.BLOCKED: "it cannot be applied", Action.REPLACE: "it is deleted and created anew"}
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One object as views show it.
@@ -78,10 +81,19 @@ def cluster_of(item: PlannedObject) -> str:
 
 
 def grave(shown: Iterable[Entry]) -> tuple[tuple[str, str], ...]:
-    """What needs a look, the gravest first: an object's title, and what happens to it."""
+    """What needs a look, the gravest first: an object's title, and what happens to it.
+
+    First what cannot be applied, and what is deleted and created anew: with the first reason of each.
+    """
+    shown = tuple(shown)
+    failing = [
+        (entry.title, f"{_FAILING[entry.item.action]}: {entry.item.failures[0]}")
+        for entry in shown
+        if entry.item.action in _FAILING and entry.item.failures
+    ]
     found = [(entry, one) for entry in shown for one in entry.consequences if one.code in GRAVE]
     found.sort(key=lambda pair: (_gravity(pair[1]), pair[1].resource, pair[1].place, pair[1].message))
-    return tuple((entry.title, one.message) for entry, one in found)
+    return (*failing, *((entry.title, one.message) for entry, one in found))
 
 
 def _gravity(consequence: Consequence) -> int:

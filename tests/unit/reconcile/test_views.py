@@ -55,6 +55,14 @@ def tags(page: str) -> set[str]:
     return reader.found
 
 
+def test_what_cannot_be_applied_is_named_before_anything_else() -> None:
+    plan, found = planned([workload("DaemonSet"), CLAIM], [BLOCKED])
+    for view in (render_markdown, render_html):
+        page = view(plan, found)
+        assert page.index("it cannot be applied") < page.index("it is deleted, and")
+        assert "field is immutable" in page
+
+
 def test_risk_comes_first() -> None:
     plan, found = planned([workload("DaemonSet"), CLAIM, CONFIG], [BLOCKED, changed(CONFIG, "data.a", "2"), workload()])
     for view in (render_text, render_markdown):
