@@ -24,7 +24,7 @@ from gitgate.location import Location
 from gitgate.proposal import Proposal, Snapshot
 from gitgate.report import CheckResult, CheckStatus, Report, Verdict, decide
 from gitgate.schema.catalog import SchemaCatalog
-from gitgate.settings import Settings, load_settings
+from gitgate.settings import Settings, load_settings, rulebook_defect
 from gitgate.sources.base import SourceContext
 from gitgate.sources.registry import render_tree
 from gitgate.sources.render_cache import RenderCache
@@ -210,6 +210,7 @@ def judge_trees(  # noqa: PLR0913 - what is judged, by what, and for whom
         after=snapshot_after,
         rulebook=rulebook_of(before),
         proposed_rulebook=rulebook_of(after),
+        rulebook_defect=rulebook_defect(after),
     )
     located = _locating((before, snapshot_before), (after, snapshot_after), context.documents)
     results = []

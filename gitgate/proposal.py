@@ -82,6 +82,7 @@ class Proposal:
         after: The tree that the merge would produce.
         rulebook: The files below `.gitgate/` at the base, by path: what judges.
         proposed_rulebook: The same files as the merge would leave them: what would judge from then on.
+        rulebook_defect: A path of these, and why the next run would refuse it; None when nothing is wrong.
     """
 
     change: Change
@@ -89,3 +90,4 @@ class Proposal:
     after: Snapshot
     rulebook: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
     proposed_rulebook: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
+    rulebook_defect: tuple[str, str] | None = None

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from gitgate.tree import Tree
 
 SETTINGS_PATH = ".gitgate/settings.yaml"
+RULEBOOK = ".gitgate"
+_JUDGING = frozenset({"settings", "signers", "waivers"})
 CHART_DIRECTORY = ".gitgate/charts"
 """Where `gitgate vendor` keeps charts of registries."""
 SCHEMA_DIRECTORY = ".gitgate/schemas"
@@ -149,11 +151,26 @@ def load_settings(tree: Tree, rule_ids: Iterable[str]) -> Settings:
     Raises:
         SettingsError: Not valid; says where and what is allowed.
     """
-    if SETTINGS_PATH in tree.special:
-        raise SettingsError(f"{SETTINGS_PATH} must be a regular file, not a symbolic link or submodule")
+    defect = rulebook_defect(tree)
+    if defect is not None:
+        raise SettingsError(" ".join(defect), remedy="Mend it on the branch that the change goes into.")
     if SETTINGS_PATH not in tree.entries:
         return Settings(known_rules=frozenset(rule_ids))
     return parse_settings(tree.read(SETTINGS_PATH), SETTINGS_PATH, rule_ids)
+
+
+def rulebook_defect(tree: Tree) -> tuple[str, str] | None:
+    """What below `.gitgate/` looks as if it judged and is never read, and what is wrong with it; None when nothing."""
+    own = f"{RULEBOOK}/"
+    if RULEBOOK in tree.entries and RULEBOOK not in tree.special:
+        return RULEBOOK, "must be a directory"
+    for path in sorted(path for path in tree.special if path == RULEBOOK or path.startswith(own)):
+        return path, "must be a regular file or a directory, not a symbolic link or submodule"
+    for path in sorted(path for path in tree.entries if path[: len(own)].lower() == own):
+        stem, _, suffix = path[len(own) :].lower().rpartition(".")
+        if stem in _JUDGING and suffix in ("yaml", "yml", "json") and path != f"{own}{stem}.yaml":
+            return path, f"is not read: the file is called {own}{stem}.yaml"
+    return None
 
 
 def parse_settings(data: bytes, name: str, rule_ids: Iterable[str]) -> Settings:

@@ -89,8 +89,9 @@ def opaque_reason(data: bytes) -> str | None:
     for reason, start, form in _OPAQUE:
         if data.startswith(start) and form.match(data):
             return reason
-    # kubectl applies the documents before one that it cannot read, so only a first one can be binary for good.
-    if b"\0" in data.partition(b"\n---")[0] and not data.startswith(_UTF16_BOMS):
+    # kubectl applies the documents before one that it cannot read, so only a first one can be binary for good. One NUL
+    # makes no manifest binary: an agent that reads it fails, so it is text that nobody can read.
+    if b"\0" in data.partition(b"\n---")[0] and not data.startswith(_UTF16_BOMS) and b"apiVersion" not in data:
         return "binary"
     return None
 

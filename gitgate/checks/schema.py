@@ -115,12 +115,11 @@ class _Judge:
         return self.proposed.version
 
     def knows(self, resource: Resource) -> bool:
-        """Is there a schema, or an end of life, for the object's kind in either catalog?"""
+        """Does either catalog, or an end of life, say what becomes of objects of this kind?"""
         name = (resource.id.group, resource.id.version, resource.id.kind)
-        return (
-            self.proposed.find(*name) is not None
-            or self.base.find(*name) is not None
-            or lifecycle_of(*name) is not None
+        catalogs = (self.proposed, self.base)
+        return lifecycle_of(*name) is not None or any(
+            catalog.find(*name) is not None or catalog.withdraws(*name) for catalog in catalogs
         )
 
 
@@ -148,8 +147,9 @@ def _judge_resource(resource: Resource, judge: _Judge, allowed: frozenset[str], 
     proposed, base = judge.proposed.find(*name), judge.base.find(*name)
     lifecycle = lifecycle_of(*name)
     schema = proposed or base
-    if schema is None:
-        yield from _without_schema(resource, judge.version, lifecycle, allowed)
+    withdrawn = proposed is None and judge.proposed.withdraws(*name) and not _is_allowed(resource, allowed)
+    if schema is None or withdrawn:
+        yield from _without_schema(resource, judge.version, lifecycle, allowed, withdrawn=withdrawn)
         return
     found = _violations(resource, schema, judge.version, memory)
     yield from (_violation_finding(resource, violation) for violation in found)
@@ -175,7 +175,7 @@ def _violations(resource: Resource, schema: KindSchema, version: str, memory: _M
 
 
 def _without_schema(
-    resource: Resource, version: str, lifecycle: Lifecycle | None, allowed: frozenset[str]
+    resource: Resource, version: str, lifecycle: Lifecycle | None, allowed: frozenset[str], *, withdrawn: bool
 ) -> Iterator[Finding]:
     kind = f"{resource.id.api_version} {resource.id.kind}"
     if lifecycle is not None and lifecycle.is_removed_in(version):
@@ -193,14 +193,19 @@ def _without_schema(
             resource,
             ("apiVersion",),
         )
-    elif resource.id.group not in allowed and "*" not in allowed:
+    elif not _is_allowed(resource, allowed):
+        told = f"the definition of {resource.id.kind} serves no version {resource.id.version}, so there is no {kind}"
         yield _finding(
             "unknown-kind",
-            f"no schema for {kind}, so its fields cannot be judged",
+            told if withdrawn else f"no schema for {kind}, so its fields cannot be judged",
             resource,
             ("kind",),
             discriminator=_digest(resource.data),
         )
+
+
+def _is_allowed(resource: Resource, allowed: frozenset[str]) -> bool:
+    return resource.id.group in allowed or "*" in allowed
 
 
 def _digest(data: Mapping[str, Any]) -> str:
@@ -337,6 +342,14 @@ def _rulebook_findings(proposal: Proposal, settings: Settings) -> Iterator[Findi
             rule="schema/rulebook-changed",
             severity=_severity("rulebook-changed"),
             message=f"the change {verb} {path}, {does}",
+            location=Location(path),
+        )
+    if proposal.rulebook_defect is not None:
+        path, words = proposal.rulebook_defect
+        yield Finding(
+            rule="schema/settings-invalid",
+            severity=_severity("settings-invalid"),
+            message=f"after the merge every run would fail: {path} {words}",
             location=Location(path),
         )
     if SETTINGS_PATH in new and new[SETTINGS_PATH] != old.get(SETTINGS_PATH):

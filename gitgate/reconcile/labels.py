@@ -49,10 +49,13 @@ def is_subdomain(text: str) -> bool:
 
 
 def metadata_failures(metadata: Mapping[str, Any], path: FieldPath) -> Iterator[Failure]:
-    """What is wrong with labels and annotations.
+    """What is wrong with the namespace of an object, and with labels and annotations.
 
     Source: objectmeta.go, `ValidateObjectMetaAccessor`; apis/meta/v1/validation/validation.go, `ValidateLabels`.
     """
+    namespace = metadata.get("namespace")
+    if path == ("metadata",) and isinstance(namespace, str) and namespace and not is_label(namespace):
+        yield invalid((*path, "namespace"), f'"{namespace}"', LABEL_WORDS)
     yield from label_failures(metadata.get("labels"), (*path, "labels"))
     annotations = metadata.get("annotations")
     if not isinstance(annotations, Mapping):

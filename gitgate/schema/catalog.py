@@ -148,12 +148,13 @@ class SchemaCatalog:
 
     def __init__(
         self, version: str, kinds: Mapping[Kind, KindSchema], types: SharedTypes,
-        defined: frozenset[tuple[str, str]] = frozenset(),
+        defined: frozenset[tuple[str, str]] = frozenset(), served: frozenset[Kind] = frozenset(),
     ) -> None:  # fmt: skip
         self.version = version
         self._kinds = dict(kinds)
         self._types = types
         self._defined = defined
+        self._served = served
         self._agents: dict[Kind, KindSchema | None] = {}
 
     @staticmethod
@@ -194,6 +195,7 @@ class SchemaCatalog:
 
         kinds = dict(self._kinds)
         defined = set(self._defined)
+        served = set(self._served)
         for definition in definitions:
             for version in read_definition(definition.data).versions:
                 name = (version.group, version.version, version.kind)
@@ -204,7 +206,8 @@ class SchemaCatalog:
                 kinds.pop(name, None)
                 if version.served:
                     kinds[name] = CustomKindSchema(version, self._types)
-        return SchemaCatalog(self.version, kinds, self._types, frozenset(defined))
+                    served.add(name)
+        return SchemaCatalog(self.version, kinds, self._types, frozenset(defined), frozenset(served))
 
     def find(self, group: str, version: str, kind: str) -> KindSchema | None:
         """The schema of a kind; None when this catalog does not know it.
@@ -218,6 +221,10 @@ class SchemaCatalog:
         if converted is not None and converted.custom is not None and converted.custom.open:
             return converted
         return self._agent_kind((group, version, kind))
+
+    def withdraws(self, group: str, version: str, kind: str) -> bool:
+        """Is the kind defined, and this version of it served by no definition? The API server then has no such kind."""
+        return (group, kind) in self._defined and (group, version, kind) not in self._served
 
     def _agent_kind(self, name: Kind) -> KindSchema | None:
         """One of the kinds of Flux and Argo CD, unless the tree or the settings define it themselves."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.cli import Ended, check
-from tests.support.manifests import MISSPELT, config_map, deployment, widget
+from tests.support.manifests import MISSPELT, config_map, crd, deployment, widget
 from tests.support.repository import Content, Link, RepositoryBuilder, Submodule
 
 BAD = deployment("evil", extra=MISSPELT)
@@ -208,6 +208,36 @@ ATTACKS: dict[str, tuple[dict[str, Content | None], dict[str, Content | None], s
         {".gitattributes": "[attr]x filter=lfs\n*.yaml x\n"},
         "schema/checkout-rewrites",
     ),
+    "a manifest with a NUL, which no agent can read": (
+        WEB,
+        {"apps/web.yaml": f"{deployment()}\0"},
+        "schema/yaml-hidden-character",
+    ),
+    "a definition that ceases to serve the version of an object": (
+        {**WEB, "crd.yaml": crd(fields="size: {type: integer}"), "w.yaml": widget()},
+        {"crd.yaml": crd(fields="size: {type: integer}").replace("served: true", "served: false")},
+        "schema/unknown-kind",
+    ),
+    "an object of a version that its definition has never served": (
+        {
+            **WEB,
+            "crd.yaml": crd(fields="size: {type: integer}").replace("served: true", "served: false"),
+            "w.yaml": widget(),
+        },
+        {"w.yaml": widget(spec="size: 4")},
+        "schema/unknown-kind",
+    ),
+    "a namespace that cannot be": (WEB, {"apps/map.yaml": config_map(namespace="A_B")}, "reconcile/blocked"),
+    "settings that become a link, so that no later run reads them": (
+        {**WEB, ".gitgate/settings.yaml": "version: 1\n", "settings.yaml": "version: 1\n"},
+        {".gitgate/settings.yaml": Link("../settings.yaml")},
+        "schema/settings-invalid",
+    ),
+    "settings under a name that is not read": (
+        WEB,
+        {".gitgate/settings.yml": "version: 1\n"},
+        "schema/settings-invalid",
+    ),
     "a submodule of another commit": (
         {**WEB, "apps/sub": Submodule("1" * 40)},
         {"apps/sub": Submodule("2" * 40)},
@@ -290,6 +320,27 @@ HARMLESS: dict[str, tuple[dict[str, Content | None], dict[str, Content | None]]]
 def test_what_is_fine_passes(repository: RepositoryBuilder, case: str) -> None:
     ended = judge(repository, *HARMLESS[case])
     assert ended.code == 0, ended.stdout
+
+
+@pytest.mark.parametrize(
+    "rulebook",
+    [
+        {".gitgate": Link("rules"), "rules/settings.yaml": "version: 1\n"},
+        {".gitgate": Submodule()},
+        {".gitgate/settings.yml": "version: 1\n"},
+        {".gitgate/Waivers.yaml": "version: 1\nwaivers: []\n"},
+        {".GitGate/settings.yaml": "version: 1\n"},
+        {".gitgate/policies": Link("../policies"), "policies/a.yaml": config_map("a")},
+        {".gitgate/schemas/a.yaml": Link("../../crd.txt"), "crd.txt": crd(fields="size: {type: integer}")},
+    ],
+    ids=str,
+)
+def test_a_rulebook_that_only_seems_to_judge_is_an_error(
+    repository: RepositoryBuilder, rulebook: dict[str, Content | None]
+) -> None:
+    ended = judge(repository, {**WEB, **rulebook}, {"apps/map.yaml": config_map()})
+    assert ended.code == 2
+    assert ended.stderr.lower().startswith("gitgate: .gitgate")
 
 
 def test_a_submodule_that_settings_exclude_is_nobodys_business(repository: RepositoryBuilder) -> None:

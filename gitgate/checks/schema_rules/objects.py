@@ -35,7 +35,7 @@ RULES: tuple[Rule, ...] = (
         severity=Severity.ERROR,
         what=(
             "The kind is not part of the target Kubernetes version, and no CustomResourceDefinition for it is in the "
-            "repository."
+            "repository, or the one that is does not serve the version."
         ),
         why=(
             "Either the word is misspelled and the cluster refuses the object, or it is a custom resource that "
