@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -17,9 +17,19 @@ from gitgate.checks.policy_types import type_warnings
 from gitgate.finding import Finding, Severity, stable_field
 from gitgate.location import FieldPath, Location, Position
 from gitgate.policy.cel import Engine, Program
-from gitgate.policy.definition import Action, Binding, Policy, read_bindings, read_policies
-from gitgate.policy.evaluation import Answer, Bound, Code, Surroundings, User, evaluate, is_asked_of_edits
-from gitgate.policy.files import BUNDLED, PolicyFiles, read_bundled, read_rulebook
+from gitgate.policy.definition import GROUP, Action, Binding, Policy, read_bindings, read_policies
+from gitgate.policy.evaluation import (
+    Answer,
+    Bound,
+    Code,
+    Surroundings,
+    User,
+    evaluate,
+    is_asked_of_edits,
+    is_parameter,
+    unanswered,
+)
+from gitgate.policy.files import BUNDLED, DIRECTORY, PolicyFiles, read_bundled, read_rulebook
 from gitgate.policy.requests import Kinds, plan_requests
 from gitgate.proposal import Proposal
 from gitgate.resource import Resource
@@ -46,6 +56,7 @@ class _Rulebook:
     Attributes:
         proposed: Does the change itself bring them?
         parameters: Objects that params are looked up in.
+        by_parameters: Names of the policies of which the change brings nothing but params.
         files: What was read from files of their own.
     """
 
@@ -53,6 +64,7 @@ class _Rulebook:
     bindings: tuple[Binding, ...]
     proposed: bool
     parameters: tuple[Resource, ...]
+    by_parameters: frozenset[str] = frozenset()
     files: PolicyFiles = field(default_factory=PolicyFiles)
 
     @property
@@ -87,16 +99,35 @@ def _rulebooks(proposal: Proposal, settings: Settings) -> tuple[_Rulebook, ...]:
     policies = tuple(read_policies(new))
     bindings = tuple(read_bindings(new))
     edited = {item.name for item in policies if not is_known(item.resource)}
-    chosen = tuple(item for item in bindings if item.policy in edited or not is_known(item.resource))
+    brought = {id(item) for item in bindings if item.policy in edited or not is_known(item.resource)}
+    edited |= {item.policy for item in bindings if id(item) in brought}
+    moved = _with_other_parameters(policies, bindings, old, new)
+    chosen = tuple(item for item in bindings if id(item) in brought or id(item) in moved)
     needed = edited | {item.policy for item in chosen}
     proposed = _Rulebook(
         policies=tuple(item for item in policies if item.name in needed),
         bindings=chosen,
         proposed=True,
+        by_parameters=frozenset(needed - edited),
         parameters=new,
         files=_edited_problems(ours, proposal),
     )
     return (base, proposed)
+
+
+def _with_other_parameters(
+    policies: Sequence[Policy], bindings: Sequence[Binding], old: Sequence[Resource], new: Sequence[Resource]
+) -> set[int]:
+    """Bindings whose params the change adds, edits or removes."""
+    found: set[int] = set()
+    named = {policy.name: policy for policy in policies if policy.param_kind is not None}
+    for binding in bindings:
+        if binding.policy in named and binding.parameters is not None:
+            pair = [(named[binding.policy], binding)]
+            before, after = ({key: one.data for key, one in _parameters(side, pair).items()} for side in (old, new))
+            if before != after:
+                found.add(id(binding))
+    return found
 
 
 def _edited_problems(files: PolicyFiles, proposal: Proposal) -> PolicyFiles:
@@ -126,9 +157,12 @@ def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebo
         findings += defects
         if not rulebook.proposed:
             baseline += defects
+        new = Surroundings(_namespaces(after), rulebook.parameters, user, earlier=_namespaces(before), served=served[0])
+        if not rulebook.proposed and proposal.change.base is not None:
+            unknown = unanswered(_of_clusters(rulebook), requests.proposed, new)
+            findings += _unique(_answered(answer, rulebook) for answer in unknown)
         if not bounds:
             continue
-        new = Surroundings(_namespaces(after), rulebook.parameters, user, earlier=_namespaces(before), served=served[0])
         old = Surroundings(_namespaces(before), rulebook.parameters, user, served=served[1])
         found = list(evaluate(engine, bounds, requests.proposed, new))
         findings += _unique(_answered(answer, rulebook) for answer in found)
@@ -204,7 +238,24 @@ def _prepare(rulebook: _Rulebook, settings: Settings, engine: Engine) -> tuple[t
             findings.append(_finding("binding-without-policy", message, binding.resource, ("spec", "policyName")))
         else:
             bounds += [Bound(policy, binding, program) for policy, program in policies[binding.policy] if program]
+    findings += _unbound(rulebook)
     return tuple(bounds), tuple(findings)
+
+
+def _unbound(rulebook: _Rulebook) -> Iterator[Finding]:
+    """Policies that are kept for gitgate alone, and that nothing tells it to enforce."""
+    named = {binding.policy for binding in rulebook.bindings}
+    for policy in rulebook.policies:
+        if policy.name not in named and policy.resource.origin.path.startswith(f"{DIRECTORY}/"):
+            message = f"no binding names policy {policy.name}, so it judges nothing"
+            yield _finding("policy-without-binding", message, policy.resource, ("metadata", "name"))
+
+
+def _of_clusters(rulebook: _Rulebook) -> list[Bound]:
+    """Policies that only a cluster can judge by, with their bindings; they have no program."""
+    policies = {policy.name: policy for policy in rulebook.policies if policy.asks_cluster and not policy.defects}
+    chosen = (item for item in rulebook.bindings if item.policy in policies and not item.defects)
+    return [Bound(policies[binding.policy], binding, Program(-1)) for binding in chosen]
 
 
 def _compile(policy: Policy, settings: Settings, engine: Engine) -> tuple[Program | None, list[Finding]]:
@@ -255,7 +306,8 @@ def _answered(answer: Answer, rulebook: _Rulebook) -> Finding:
     resource = request.resource
     by = f"policy {answer.policy.name}"
     if rulebook.proposed:
-        by += ", which this change brings,"
+        only = answer.policy.name in rulebook.by_parameters
+        by += " with the params of this change" if only else ", which this change brings,"
     made = "the pods it would make: " if request.field else ""
     words = answer.message
     for data in (request.new, request.old):
@@ -266,6 +318,7 @@ def _answered(answer: Answer, rulebook: _Rulebook) -> Finding:
         Code.LIMIT: f"{by} could not be evaluated: {words}",
         Code.MISSING_PARAMETERS: f"{by} cannot be judged: {words}",
         Code.AUDIT: f"{by} notes: {words}",
+        Code.NOT_EVALUABLE: f"{by} cannot be judged before the merge: {made}{words}",
     }[answer.code]
     deleted = request.new is None
     return Finding(
@@ -320,25 +373,58 @@ def _unique(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 
 def _changes(proposal: Proposal, settings: Settings) -> Iterator[Finding]:
-    """What the change does to policies and bindings in the manifests, and below `.gitgate/policies`."""
+    """What the change does to policies, bindings and params in the manifests, and below `.gitgate/policies`."""
     if proposal.change.base is None:
         return
-    old = _judges((*read_rulebook(proposal.rulebook, settings.limits).resources, *proposal.before.resources))
-    new = _judges((*read_rulebook(proposal.proposed_rulebook, settings.limits).resources, *proposal.after.resources))
+    old = (*read_rulebook(proposal.rulebook, settings.limits).resources, *proposal.before.resources)
+    new = (*read_rulebook(proposal.proposed_rulebook, settings.limits).resources, *proposal.after.resources)
+    yield from _differences(_judges(old), _judges(new), lambda resource: resource.data.get("spec"))
+    pairs = [*_parametrized(old), *_parametrized(new)]
+    if pairs:
+        yield from _differences(_parameters(old, pairs), _parameters(new, pairs), lambda resource: resource.data)
+
+
+_Named = Mapping[tuple[str, ...], Resource]
+
+
+def _differences(old: _Named, new: _Named, content: Callable[[Resource], Any]) -> Iterator[Finding]:
     for name in sorted(old.keys() | new.keys()):
         before, after = old.get(name), new.get(name)
-        if before is not None and after is not None and before.data.get("spec") == after.data.get("spec"):
+        if before is not None and after is not None and content(before) == content(after):
             continue
         resource = after or before
         assert resource is not None  # noqa: S101 - one of them is there
         verb = "adds" if before is None else "removes" if after is None else "edits"
-        finding = _finding("policy-changed", f"the change {verb} {resource.id.kind} {resource.id.name}", resource, ())
+        what = "" if resource.id.group == GROUP else f", which policy {name[-1]} has as params"
+        words = f"the change {verb} {resource.id.kind} {resource.id.name}{what}"
+        finding = _finding("policy-changed", words, resource, ())
         if after is None:
             finding = replace(finding, location=Location(resource.origin.path))
         yield finding
 
 
-def _judges(resources: Iterable[Resource]) -> dict[tuple[str, str], Resource]:
+def _parametrized(resources: Sequence[Resource]) -> Iterator[tuple[Policy, Binding]]:
+    """Policies with bindings that name params."""
+    policies = {policy.name: policy for policy in read_policies(resources) if policy.param_kind is not None}
+    for binding in read_bindings(resources):
+        if binding.policy in policies and binding.parameters is not None:
+            yield policies[binding.policy], binding
+
+
+def _parameters(resources: Iterable[Resource], pairs: Sequence[tuple[Policy, Binding]]) -> _Named:
+    return {
+        (*resource.id.identity, policy.name): resource
+        for resource in resources
+        for policy, binding in pairs
+        if is_parameter(resource, policy, binding)
+        and (
+            binding.parameters is None
+            or resource.id.namespace in ("", binding.parameters.namespace or resource.id.namespace)
+        )
+    }
+
+
+def _judges(resources: Iterable[Resource]) -> _Named:
     items = list(resources)
     policies = [policy.resource for policy in read_policies(items)]
     bindings = [binding.resource for binding in read_bindings(items)]

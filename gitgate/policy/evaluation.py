@@ -14,7 +14,7 @@ from gitgate.location import FieldPath
 from gitgate.policy.cel import Engine, Item, Outcome, Program
 from gitgate.policy.conversion import converted
 from gitgate.policy.definition import Action, Binding, Policy
-from gitgate.policy.matching import Target, labels_of, matches_object, matches_target, selects, version_asked
+from gitgate.policy.matching import Target, is_exempt, labels_of, matches_object, matches_target, selects, version_asked
 from gitgate.resource import Resource
 
 NAME_LABEL = "kubernetes.io/metadata.name"
@@ -44,6 +44,7 @@ class Request:
         resource: What findings name: the object itself, or the workload that would make this pod.
         field: Where in `resource` the object is.
         edited: Does it stand for what an edited object was before?
+        untouched: Does the change leave the object as it is, so that nobody would ask?
     """
 
     target: Target
@@ -55,6 +56,7 @@ class Request:
     resource: Resource
     field: FieldPath = ()
     edited: bool = False
+    untouched: bool = False
 
 
 class Code(StrEnum):
@@ -65,6 +67,7 @@ class Code(StrEnum):
     LIMIT = "limit"
     MISSING_PARAMETERS = "missing-params"
     AUDIT = "audit-annotation"
+    NOT_EVALUABLE = "not-evaluable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +139,15 @@ class Surroundings:
     absent: set[str] = field(default_factory=set)
     served: Serving = field(default_factory=AsWritten)
     _known: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    _candidates: dict[int, tuple[Resource, ...]] = field(default_factory=dict)
+
+    def candidates(self, bound: Bound) -> tuple[Resource, ...]:
+        """What can be params of a policy, in any namespace; looked for once."""
+        known = self._candidates.get(id(bound))
+        if known is None:
+            found = (one for one in self.parameters if is_parameter(one, bound.policy, bound.binding))
+            known = self._candidates[id(bound)] = tuple(found)
+        return known
 
     def namespace(self, name: str) -> Mapping[str, Any]:
         """The Namespace as the cluster would have it: with its name as a label, and there even if the tree has none."""
@@ -274,10 +286,27 @@ def is_asked_of_edits(answer: Answer) -> bool:
     )
 
 
+def unanswered(bounds: Sequence[Bound], requests: Iterable[Request], surroundings: Surroundings) -> Iterator[Answer]:
+    """What is not known of requests that a change leads to, as only a cluster can judge by these policies."""
+    for request in requests if bounds else ():
+        if request.untouched:
+            continue
+        meant = [bound for bound in bounds if _concerns(bound, request.target)]
+        served = surroundings.served.request(request) if meant else request
+        for bound in _meant(meant, served, surroundings):
+            yield Answer(
+                code=Code.NOT_EVALUABLE, policy=bound.policy, binding=bound.binding, request=request,
+                action=_strictest(bound.binding),
+                message="it uses authorizer, and only a cluster can say what that answers",
+            )  # fmt: skip
+
+
 def _concerns(bound: Bound, target: Target) -> bool:
     match = bound.binding.match
-    return matches_target(bound.policy.match, target, unrestricted=False) and (
-        match is None or matches_target(match, target, unrestricted=True)
+    return (
+        not is_exempt(target)
+        and matches_target(bound.policy.match, target, unrestricted=False)
+        and (match is None or matches_target(match, target, unrestricted=True))
     )
 
 
@@ -403,20 +432,23 @@ def _names(request: Request, surroundings: Surroundings) -> dict[str, Any]:
 
 
 def _parameters(bound: Bound, request: Request, surroundings: Surroundings) -> Iterator[Mapping[str, Any]]:
-    reference, kind = bound.binding.parameters, bound.policy.param_kind
-    if reference is None or kind is None:
+    reference = bound.binding.parameters
+    if reference is None:
         return
-    for resource in surroundings.parameters:
-        if (resource.id.api_version, resource.id.kind) != kind:
-            continue
-        namespace = resource.id.namespace
-        if namespace and namespace != (reference.namespace or request.namespace or DEFAULT_NAMESPACE):
-            continue
-        if reference.name is not None and resource.id.name != reference.name:
-            continue
-        if reference.selector is not None and not selects(reference.selector, labels_of(resource.data)):
-            continue
-        yield surroundings.served.data(resource.data)
+    namespace = reference.namespace or request.namespace or DEFAULT_NAMESPACE
+    for resource in surroundings.candidates(bound):
+        if resource.id.namespace in ("", namespace):
+            yield surroundings.served.data(resource.data)
+
+
+def is_parameter(resource: Resource, policy: Policy, binding: Binding) -> bool:
+    """Can an object be what a binding hands to its policy, in whatever namespace it is asked for?"""
+    reference = binding.parameters
+    if reference is None or (resource.id.api_version, resource.id.kind) != policy.param_kind:
+        return False
+    if reference.name is not None and resource.id.name != reference.name:
+        return False
+    return reference.selector is None or selects(reference.selector, labels_of(resource.data))
 
 
 def _read(outcome: Outcome, bound: Bound, request: Request) -> Iterator[Answer]:

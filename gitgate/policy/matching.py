@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gitgate.policy.definition import MatchResources, ResourceRule, Selector
+from gitgate.policy.definition import GROUP, MatchResources, ResourceRule, Selector
+
+_EXEMPT = frozenset(
+    f"{kind}admission{what}" for kind in ("mutating", "validating") for what in ("policies", "policybindings")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,14 @@ def matches_target(match: MatchResources, target: Target, *, unrestricted: bool)
     if not match.rules:
         return unrestricted
     return any(_rule_matches(rule, target, match.equivalent) for rule in match.rules)
+
+
+def is_exempt(target: Target) -> bool:
+    """Is it a policy or a binding? No policy is asked about those, whatever its rules say.
+
+    Source: k8s.io/apiserver/pkg/admission/plugin/policy/generic/plugin.go, `admissionResources`.
+    """
+    return target.group == GROUP and target.plural in _EXEMPT
 
 
 def version_asked(match: MatchResources, target: Target) -> str:

@@ -71,7 +71,7 @@ def plan_requests(before: Sequence[Resource], after: Sequence[Resource], kinds: 
         if old is None:
             proposed += _requests(resource, None, "CREATE", kinds)
         elif old.data == resource.data:
-            proposed += _requests(resource, None, "CREATE", kinds)
+            proposed += _requests(resource, None, "CREATE", kinds, untouched=True)
             standing += _requests(old, None, "CREATE", kinds)
         else:
             proposed += _requests(resource, old, "UPDATE", kinds)
@@ -117,7 +117,9 @@ def _root(resource: Resource) -> str:
     return resource.origin.rendered_by or resource.origin.path
 
 
-def _requests(resource: Resource, old: Resource | None, operation: str, kinds: Kinds) -> Iterator[Request]:
+def _requests(
+    resource: Resource, old: Resource | None, operation: str, kinds: Kinds, *, untouched: bool = False
+) -> Iterator[Request]:
     target = kinds.target(resource, operation)
     namespace = (resource.id.namespace or DEFAULT_NAMESPACE) if target.namespaced else ""
     new = _completed(resource.data, namespace)
@@ -129,6 +131,7 @@ def _requests(resource: Resource, old: Resource | None, operation: str, kinds: K
         new=new,
         old=None if old is None else _completed(old.data, namespace),
         resource=resource,
+        untouched=untouched,
     )
     path = template_path(resource.id.group, resource.id.kind)
     pod = pod_of(resource.data, path, namespace) if path is not None else None
@@ -137,6 +140,7 @@ def _requests(resource: Resource, old: Resource | None, operation: str, kinds: K
         yield Request(
             target=Target("", "v1", "pods", True, "CREATE"),
             kind="Pod", name="", namespace=namespace, new=pod, old=None, resource=resource, field=(*path, "spec"),
+            untouched=untouched,
         )  # fmt: skip
 
 

@@ -251,6 +251,16 @@ class TestParams:
         ended = judge(repository)
         assert (ended.code, own(ended)) == (1, [("policy/missing-params", "error")])
 
+    def test_those_that_the_change_tightens_judge_too_and_are_told(self, repository) -> None:
+        shop(repository, parametrized(self.BY_NAME), **{"p.yaml": config_map(data="most: '5'")})
+        files = {"p.yaml": config_map(data="most: '3'"), "apps/api.yaml": deployment("api", replicas=4)}
+        repository.commit(files, branch="change")
+        ended = judge(repository)
+        assert (ended.code, own(ended)) == (1, [*DENIED, ("policy/policy-changed", "warning")])
+        messages = " ".join(finding["message"] for finding in ended.report["findings"])
+        assert "policy guard with the params of this change denies the CREATE" in messages
+        assert "the change edits ConfigMap settings, which policy guard has as params" in messages
+
     def test_without_them_nothing_is_asked_where_that_is_allowed(self, repository) -> None:
         shop(repository, parametrized(self.BY_NAME.replace("Deny", "Allow")))
         repository.commit({"apps/web.yaml": deployment(replicas=99)}, branch="change")
@@ -279,6 +289,50 @@ def test_a_policy_that_cannot_judge_is_a_finding(repository, text, rule, words) 
     assert ended.code == 1
     assert rule in ended.rules()
     assert words in " ".join(finding["message"] for finding in ended.report["findings"])
+
+
+AUTHORIZER = policy(expression="authorizer.path('/').check('get').allowed()")
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "code", "found"),
+    [
+        (AUTHORIZER, {"apps/web.yaml": deployment(replicas=3)}, 1, [("policy/not-evaluable", "error")]),
+        (AUTHORIZER, {"apps/api.yaml": deployment("api")}, 1, [("policy/not-evaluable", "error")]),
+        (AUTHORIZER, {"apps/settings.yaml": config_map()}, 0, []),
+        (
+            AUTHORIZER.replace("[Deny]", "[Warn]"),
+            {"apps/web.yaml": deployment(replicas=3)},
+            0,
+            [("policy/not-evaluable", "warning")],
+        ),
+    ],
+)
+def test_what_only_a_cluster_can_judge_does_not_pass_unjudged(repository, text, change, code, found) -> None:
+    shop(repository, text)
+    repository.commit(change, branch="change")
+    ended = judge(repository)
+    assert (ended.code, own(ended)) == (code, found)
+    assert own(ended, "existing") == [("policy/not-evaluable", "error")]
+
+
+def test_a_policy_about_everything_is_not_asked_about_policies(repository) -> None:
+    shop(repository, policy(expression="false", groups="['*']", resources="['*']").replace("['v1']", "['*']"))
+    repository.commit({"policies/other.yaml": policy("other")}, branch="change")
+    ended = judge(repository)
+    assert ended.code == 0
+    assert set(own(ended)) == {("policy/policy-changed", "warning")}
+
+
+def test_a_policy_that_nothing_binds_is_told(repository) -> None:
+    unbound, bound = policy().split("---\n")
+    shop(repository, unbound)
+    repository.commit({"apps/web.yaml": deployment(replicas=9)}, branch="change")
+    ended = judge(repository)
+    assert (ended.code, own(ended, "existing")) == (0, [("policy/policy-without-binding", "warning")])
+    repository.commit({"policies/binding.yaml": bound}, branch="main")
+    ended = judge(repository)
+    assert (ended.code, own(ended), own(ended, "existing")) == (1, DENIED, [])
 
 
 def test_a_library_that_is_newer_than_the_cluster_does_not_compile(repository) -> None:

@@ -110,7 +110,8 @@ POLICY_RULE_LIST: tuple[Rule, ...] = (
         id="policy/not-evaluable",
         title="A policy that needs a cluster",
         severity=Severity.ERROR,
-        what="A policy uses `authorizer`, which asks the cluster whether a user may do something.",
+        what="A policy uses `authorizer`, which asks the cluster whether a user may do something. It is found at the "
+        "policy, and at every object that a change adds, edits or removes and that the policy is about.",
         why="Nobody can answer that before the merge, so what the policy says about the objects is not known.",
         remedy="Lower the weight of this rule in settings if the cluster alone should judge by such policies.",
         references=(_REFERENCE,),
@@ -122,6 +123,15 @@ POLICY_RULE_LIST: tuple[Rule, ...] = (
         what="The change adds, edits or removes a policy, a binding or the params of one.",
         why="The old ones judged this change, and the new ones too; from the merge on only the new ones do.",
         remedy="Have it reviewed by those who own the policies, in a change of its own.",
+    ),
+    Rule(
+        id="policy/policy-without-binding",
+        title="A policy that nothing enforces",
+        severity=Severity.WARNING,
+        what="No ValidatingAdmissionPolicyBinding names a policy below `.gitgate/policies`.",
+        why="A policy judges only through a binding, here as in the API server. It looks as if it were in force.",
+        remedy="Add a binding, with `validationActions: [Warn]` if it should not deny yet, or remove the policy.",
+        references=(_REFERENCE,),
     ),
     Rule(
         id="policy/type-check",
