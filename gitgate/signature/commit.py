@@ -14,6 +14,8 @@ from gitgate.signature.verdict import Code, Failure
 
 MAXIMUM_OBJECT_BYTES = 4 * 1024 * 1024
 """A commit or tag message larger than this is not written by people."""
+MAXIMUM_HEADER_BYTES = 256 * 1024
+"""Four times the largest signature; reading headers takes time that grows with them."""
 _LATEST_SECOND = 253402300799
 """The last second of the year 9999; later dates overflow in some readers."""
 
@@ -186,26 +188,30 @@ def _split(raw: bytes) -> tuple[tuple[_Header, ...], int]:
         raise _Refused(f"it is larger than {MAXIMUM_OBJECT_BYTES} bytes")
     if b"\0" in raw:
         raise _Refused("it holds a NUL byte, at which git stops reading its message")
-    headers: list[_Header] = []
+    if raw.find(b"\n\n", 0, MAXIMUM_HEADER_BYTES) < 0 and len(raw) > MAXIMUM_HEADER_BYTES:
+        raise _Refused(f"its headers are larger than {MAXIMUM_HEADER_BYTES} bytes")
+    found: list[tuple[bytes, int, list[bytes]]] = []
     offset = 0
     while True:
         end = raw.find(b"\n", offset)
         if end < 0:
             raise _Refused("its headers do not end with a blank line")
         if end == offset:
-            return tuple(headers), end + 1
+            break
         line = raw[offset:end]
         if line.startswith(b" "):
-            if not headers:
+            if not found:
                 raise _Refused("it starts with a continuation line")
-            last = headers[-1]
-            headers[-1] = _Header(last.name, last.value + b"\n" + line[1:], last.start, end + 1)
+            found[-1][2].append(line[1:])
         else:
             name, blank, value = line.partition(b" ")
             if not blank:
                 raise _Refused("a header has no value")
-            headers.append(_Header(name, value, offset, end + 1))
+            found.append((name, offset, [value]))
         offset = end + 1
+    starts = [*(start for _, start, _ in found), offset]
+    headers = (_Header(name, b"\n".join(lines), start, starts[at + 1]) for at, (name, start, lines) in enumerate(found))
+    return tuple(headers), offset + 1
 
 
 def _take(rest: list[_Header], name: bytes) -> _Header:

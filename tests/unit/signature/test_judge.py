@@ -382,6 +382,7 @@ def test_s10_a_subkey_that_another_certificate_adopted(keys: SigningKeys, docume
         ("another encoding", lambda raw: raw.replace(b"\n\n", b"\nencoding UTF-7\n\n", 1)),
         ("an unknown header", lambda raw: raw.replace(b"\n\n", b"\nevil yes\n\n", 1)),
         ("a tag inside", lambda raw: raw.replace(b"\n\n", b"\nmergetag object x\n y\n\n", 1)),
+        ("endless headers", lambda raw: raw.replace(b"\n\n", b"\ngpgsig x\n" + b" \n" * 200_000 + b"\n", 1)),
         ("no message separator", lambda raw: raw.split(b"\n\n")[0] + b"\n"),
         ("a continued committer", lambda raw: raw.replace(b"\n\n", b"\n more\n\n", 1)),
         ("an address with brackets", lambda raw: raw.replace(b"<alice@", b"<alice@x> <")),
