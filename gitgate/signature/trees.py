@@ -12,6 +12,7 @@ from types import MappingProxyType
 from gitgate.change import ChangedPath, TreeEntry
 from gitgate.errors import RepositoryError
 from gitgate.git_objects import canonical_mode
+from gitgate.tree import MAX_ENTRIES, MAX_PATH_CHARACTERS
 
 LINK = "120000"
 SUBMODULE = "160000"
@@ -45,6 +46,7 @@ class TreeComparer:
     def __init__(self, read: ObjectReader) -> None:
         self._read = read
         self._cache: OrderedDict[str, Mapping[str, TreeEntry]] = OrderedDict()
+        self._directories = 0
 
     def compare(self, before: str | None, after: str | None) -> TreeChanges:
         """Differences between two tree objects; None is the empty tree.
@@ -53,7 +55,14 @@ class TreeComparer:
             RepositoryError: A tree is missing or malformed.
         """
         collisions: list[str] = []
-        paths = sorted(self._differences(before, after, "", collisions, 0), key=lambda change: change.path)
+        paths: list[ChangedPath] = []
+        characters = self._directories = 0
+        for change in self._differences(before, after, "", collisions, 0):
+            paths.append(change)
+            characters += len(change.path)
+            if len(paths) > MAX_ENTRIES or characters > MAX_PATH_CHARACTERS:
+                raise _too_many(before, after)
+        paths.sort(key=lambda change: change.path)
         return TreeChanges(tuple(paths), tuple(sorted(collisions)))
 
     def moved(self, first: str, second: str, merged: str) -> tuple[ChangedPath, ...]:
@@ -99,6 +108,9 @@ class TreeComparer:
             return
         if depth > _DEEPEST:
             raise RepositoryError(f"trees are nested deeper than {_DEEPEST} directories")
+        self._directories += 1
+        if self._directories > MAX_ENTRIES:
+            raise _too_many(before, after)
         old, new = self._entries(before), self._entries(after)
         collisions += _collisions(old, new, prefix)
         for name in old.keys() | new.keys():
@@ -175,6 +187,11 @@ def escapes(path: str, target: bytes) -> bool:
         if depth < 0:
             return True
     return False
+
+
+def _too_many(before: str | None, after: str | None) -> RepositoryError:
+    """A few trees that hold each other can stand for more files than there is memory, or for endless directories."""
+    return RepositoryError(f"the trees {before} and {after} differ in more paths than are examined")
 
 
 def _split(entry: TreeEntry | None) -> tuple[str | None, TreeEntry | None]:

@@ -140,3 +140,18 @@ def test_s12_a_change_that_main_took_back_comes_back_by_no_merge(scene: Scene) -
     verdict = scene.verify(head, base=taken_back)
     assert all_codes(verdict) == set()
     assert [path.change.path for commit in verdict.commits for path in commit.paths] == ["app.yaml"]
+
+
+@pytest.mark.parametrize("kind", ["many-names", "long-names", "no-files"])
+def test_a_git_bomb_in_the_middle_of_a_change_is_refused(scene: Scene, kind: str) -> None:
+    """A few trees that stand for 10^12 files: taken back by the next commit, so that the merge has nothing of them."""
+    tree = scene.builder.write(b"", "tree") if kind == "no-files" else scene.builder.raw_tree({"a": "x\n"})
+    for level in range(12):
+        name = f"{level:0250}" if kind == "long-names" else str(level)
+        entries = (b"40000 %s%x\0" % (name.encode(), digit) + bytes.fromhex(tree) for digit in range(10))
+        tree = scene.builder.write(b"".join(entries), "tree")
+    whole = raw_entries(scene, scene.base) | {"zz": b"40000 zz\0" + bytes.fromhex(tree)}
+    bomb = scene.builder.write(b"".join(whole[name] for name in sorted(whole)), "tree")
+    middle = scene.commit("carol", tree=bomb, parents=(scene.base,))
+    head = scene.commit("carol", tree=scene.builder.git("rev-parse", f"{scene.base}^{{tree}}"), parents=(middle,))
+    assert scene.codes(head) == {Code.COMMIT_MALFORMED}
