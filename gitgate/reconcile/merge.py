@@ -89,7 +89,10 @@ def merge(node: TypeNode, sides: Sides, style: Style) -> Any:
     """What a value of a type becomes."""
     live, new = sides.live, sides.new
     mapping = node.shape in (Shape.STRUCT, Shape.MAP) or (node.shape is Shape.OPEN and isinstance(new, dict))
-    if mapping and not style.replaces(node) and (isinstance(new, dict) or new is None) and isinstance(live, dict):
+    # structured-merge-diff/typed/merge.go, `doMap`: of two empty sides the one that is sent counts, and it may be null.
+    emptied = not live and new is None and not style.null_deletes
+    fits = (isinstance(new, dict) or new is None) and isinstance(live, dict) and not emptied
+    if mapping and not style.replaces(node) and fits:
         return _merge_mapping(node, sides, style)
     if node.shape is Shape.LIST and isinstance(new, list) and isinstance(live, list):
         keys = style.keys(node)

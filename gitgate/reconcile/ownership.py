@@ -38,6 +38,57 @@ def others(node: TypeNode, live: Mapping[str, Any], *, takes_over: bool) -> Owne
     return owned
 
 
+def with_taken_over(node: TypeNode, base: Mapping[str, Any], live: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The base, and with it what Flux absorbs of a live object: what kubectl set there goes unless git sets it.
+
+    Args:
+        node: The type of its kind.
+        base: The object as git has it now.
+        live: The object as the cluster has it, with `metadata.managedFields`.
+    """
+    owned = NOBODY
+    for entry in _entries(live):
+        if str(entry.get("manager", "")).startswith(_TAKEN_OVER):
+            owned = _union(owned, _read(node, entry["fieldsV1"], 0))
+    taken = _owned_part(node, live, owned)
+    joined = _joined(node, base, taken) if isinstance(taken, Mapping) else base
+    return joined if isinstance(joined, Mapping) else base
+
+
+def _owned_part(node: TypeNode, value: Any, owned: Owned) -> Any:
+    """What of a value is owned."""
+    if not owned.fields:
+        return value
+    if isinstance(value, Mapping):
+        return {
+            key: _owned_part(node.child(key), value[key], below) for key, below in owned.fields.items() if key in value
+        }
+    if isinstance(value, list):
+        keyed = ((item, owned.child(repr(_key_of(node, item)))) for item in value)
+        return [
+            _with_key(node, item, _owned_part(node.item, item, below)) for item, below in keyed if below is not None
+        ]
+    return value
+
+
+def _with_key(node: TypeNode, item: Any, part: Any) -> Any:
+    """A part of a list's item with what tells it from others."""
+    if not isinstance(item, Mapping) or not isinstance(part, Mapping):
+        return item
+    return {**part, **{key: item[key] for key in node.keys or () if key in item}}
+
+
+def _joined(node: TypeNode, base: Any, more: Any) -> Any:
+    if isinstance(base, Mapping) and isinstance(more, Mapping):
+        added = {key: _joined(node.child(key), base[key], item) if key in base else item for key, item in more.items()}
+        return {**base, **added}
+    if isinstance(base, list) and isinstance(more, list) and node.keys is not None:
+        parts = {repr(_key_of(node, item)): item for item in more}
+        kept = [_joined(node.item, item, parts.pop(repr(_key_of(node, item)), item)) for item in base]
+        return [*kept, *parts.values()]
+    return base
+
+
 def owned_by(node: TypeNode, live: Mapping[str, Any] | None, manager: str) -> Owned | None:
     """What one manager owns of a live object; None when it owns nothing, or that is not known."""
     found = [_read(node, entry["fieldsV1"], 0) for entry in _entries(live or {}) if entry.get("manager") == manager]

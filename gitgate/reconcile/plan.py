@@ -24,9 +24,9 @@ from gitgate.reconcile.failure import Certainty, Failure
 from gitgate.reconcile.ignored import IgnoredField, IgnoreRule, Pair, managers_ignored, split_ignored
 from gitgate.reconcile.kinds import Kinds
 from gitgate.reconcile.live import LiveState
-from gitgate.reconcile.merge import NOBODY, Owned
+from gitgate.reconcile.merge import NOBODY, Owned, Sides
 from gitgate.reconcile.outcome import Outcome, predict_create, predict_kept, predict_update
-from gitgate.reconcile.ownership import named_managers, others
+from gitgate.reconcile.ownership import named_managers, others, with_taken_over
 from gitgate.reconcile.pairs import pairs
 from gitgate.reconcile.places import Identity, place_of, place_of_origin
 from gitgate.reconcile.redact import HIDDEN, is_secret, is_sensitive, redact
@@ -311,13 +311,14 @@ class _Planner:
             data["metadata"] = {key: value for key, value in data["metadata"].items() if key != "namespace"}
         return data, others(node, found.data, takes_over=how.method is ApplyMethod.FLUX)
 
-    def _drift(
-        self, node: TypeNode, base: Mapping[str, Any], live: Mapping[str, Any] | None, how: Handling, foreign: Owned
-    ) -> tuple[FieldChange, ...]:
+    def _drift(self, node: TypeNode, sides: Sides, how: Handling) -> tuple[FieldChange, ...]:
         """What applying the base once more would put back."""
+        live, base = sides.live, sides.new
         if live is None:
             return ()
-        outcome = predict_update(node, base, base, version=self._version, method=how.method, live=live, others=foreign)
+        outcome = predict_update(
+            node, sides.old, base, version=self._version, method=how.method, live=live, others=sides.others or NOBODY
+        )
         if outcome.failures:
             return ()
         return hide_values(base, named_managers(node, live, changed_fields(outcome.before, outcome.after)))
@@ -359,9 +360,15 @@ class _Planner:
     ) -> PlannedObject:
         head = redact(after.data)
         live, foreign = self._state(node, after, how)
-        outcome = predict_update(node, base, head, version=self._version, method=how.method, live=live, others=foreign)
-        item = replace(item, drift=self._drift(node, base, live, how, foreign))
+        applied = base
+        if live is not None and how.method is ApplyMethod.FLUX:
+            applied = with_taken_over(node, base, live)
+        outcome = predict_update(
+            node, applied, head, version=self._version, method=how.method, live=live, others=foreign
+        )
         changes = hide_values(head, changed_fields(outcome.before, outcome.after)) if outcome.after else ()
+        drift = self._drift(node, Sides(live, applied, base, foreign), how)
+        item = replace(item, drift=drift if outcome.failures else _put_back(drift, changes))
         if outcome.after and how.method is not ApplyMethod.REPLACE:
             item, kept = _ignoring(item, after, changes, self._ignores(after), self._pair(node, outcome, after))
             if kept:
@@ -378,6 +385,12 @@ class _Planner:
             return item
         known = update_without_type(outcome.before, outcome.after)
         return replace(item, action=Action.UNKNOWN, reason=NOT_KNOWN) if known is None else replace(item, reason=known)
+
+
+def _put_back(drift: tuple[FieldChange, ...], changes: tuple[FieldChange, ...]) -> tuple[FieldChange, ...]:
+    """Drift that applying the merge ends; what git lets go of at the same time stays as somebody made it."""
+    ends = [change.path for change in changes]
+    return tuple(one for one in drift if any(one.path[: len(path)] == path[: len(one.path)] for path in ends))
 
 
 def _only_metadata(changes: tuple[FieldChange, ...]) -> bool:

@@ -12,6 +12,7 @@ from gitgate.reconcile.consequence import Consequence
 from gitgate.reconcile.failure import Certainty, Failure
 from gitgate.reconcile.places import place_of_origin
 from gitgate.reconcile.plan import Action, Plan, PlannedObject
+from gitgate.reconcile.redact import HIDDEN
 from gitgate.reconcile.words import value_text
 
 RISK = (Action.BLOCKED, Action.REPLACE, Action.PRUNE, Action.UNKNOWN, Action.ORPHAN, Action.UPDATE, Action.CREATE,
@@ -108,6 +109,8 @@ def drifted(plan: Plan) -> tuple[PlannedObject, ...]:
 def drift_line(change: FieldChange) -> str:
     """What the cluster has and who made it so, and what it is put back to."""
     old, new = (value_text(one) if one is not ABSENT else "nothing" for one in (change.old, change.new))
+    if change.old == change.new == HIDDEN:
+        old, new = HIDDEN, f"another {HIDDEN}"
     by = f" (by {change.manager})" if change.manager else ""
     return f"{format_field_path(change.path)}: live {old}{by}, which the agent puts back to {new}"
 

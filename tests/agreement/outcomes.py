@@ -96,7 +96,7 @@ def _applied_otherwise(pair: Pair, version: str, method: ApplyMethod) -> Outcome
 
 @lru_cache
 def _kinds(version: str) -> Kinds:
-    return Kinds(version, (_resource(definition()),))
+    return Kinds(version, (_resource(definition()),), predicts=True)
 
 
 def _resource(data: Mapping[str, Any]) -> Resource:

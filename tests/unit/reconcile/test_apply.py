@@ -6,6 +6,7 @@ from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.changes import changed_paths
 from gitgate.reconcile.merge import NOBODY, Owned
 from gitgate.reconcile.outcome import predict_update
+from gitgate.reconcile.tables import kubernetes_tables
 from tests.support.cluster import VERSION, changed, create, node, reasons, service, thing, update, workload
 
 TWO = {"env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]}
@@ -92,6 +93,16 @@ def test_a_port_with_an_empty_protocol_is_refused_from_the_second_apply_on() -> 
         assert not create(text).failures
         again = update(text, {**text})
         assert [failure.message for failure in again.failures][:1] == ['Duplicate value: "t"']
+
+
+def test_a_null_counts_where_there_is_nothing_below_to_keep() -> None:
+    # API servers say so of cert-manager's Issuer with `selfSigned: null`, 1.37.
+    inner = {"type": "object", "properties": {"b": {"type": "string"}}}
+    spec = {"type": "object", "properties": {"a": inner}}
+    kind = kubernetes_tables(VERSION).custom({"type": "object", "properties": {"spec": spec}})
+    empty, null = ({**thing("ex.io/v1", "Foo"), "spec": {"a": value}} for value in ({}, None))
+    outcome = predict_update(kind, empty, null, version=VERSION)
+    assert reasons(outcome) == ['spec.a: Invalid value: "null": spec.a in body must be of type object: "null"']
 
 
 def test_a_name_given_twice_is_an_error_of_server_side_apply_only() -> None:

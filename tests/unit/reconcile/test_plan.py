@@ -271,6 +271,28 @@ def test_what_an_autoscaler_owns_in_the_cluster_is_no_drift() -> None:
     live = changed(workload(replicas=5), "metadata.managedFields", fields)
     plan, _ = planned([workload(replicas=3)], [workload()], live=snapshot(live).resources)
     assert plan.objects[0].action is Action.UNCHANGED
+    assert plan.objects[0].drift == ()
+
+
+def test_flux_takes_over_what_kubectl_did_by_hand_and_so_removes_it() -> None:
+    # fluxcd/kustomize-controller, `disallowed managers`; server-side apply alone leaves it to whoever set it.
+    restarted = {"kubectl.kubernetes.io/restartedAt": "2026-01-01"}
+    name = {'k:{"name":"HAND"}': {".": {}, "f:name": {}, "f:value": {}}}
+    container = {'k:{"name":"web"}': {"f:env": name}}
+    fields = [
+        {"manager": "kustomize-controller", "operation": "Apply", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
+        {"manager": "kubectl-rollout", "operation": "Update", "fieldsV1": {"f:spec": {"f:template": {
+            "f:metadata": {"f:annotations": {".": {}, "f:kubectl.kubernetes.io/restartedAt": {}}}}}}},
+        {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {
+            "f:containers": container}}}}},
+    ]  # fmt: skip
+    base = workload(replicas=2, container={"env": [{"name": "A", "value": "1"}]})
+    live = workload(replicas=2, container={"env": [{"name": "A", "value": "1"}, {"name": "HAND", "value": "2"}]})
+    live = changed(changed(live, "spec.template.metadata.annotations", restarted), "metadata.managedFields", fields)
+    for method, ends in ((ApplyMethod.FLUX, {"annotations", "env"}), (ApplyMethod.SERVER_SIDE, set())):
+        plan = make_plan(snapshot(base), snapshot(base), VERSION, method, snapshot(live).resources)
+        assert {change.path[-1] for change in plan.objects[0].drift} == ends
+        assert plan.objects[0].action is (Action.UPDATE if ends else Action.UNCHANGED)
 
 
 def test_no_output_has_a_value_of_a_secret() -> None:
