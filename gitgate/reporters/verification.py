@@ -9,7 +9,7 @@ from gitgate.reporters.base import PLAIN, Style
 from gitgate.reporters.encode import cells, clipped, is_unicode, json_document, percent_encoded
 from gitgate.reporters.layout import Line, Span, span, wrapped, write_colored, write_plain
 from gitgate.reporters.summary import counted
-from gitgate.signature.verdict import EXPLANATIONS, CommitVerdict, Failure, SignatureEvidence
+from gitgate.signature.verdict import EXPLANATIONS, UNDETERMINED, Code, CommitVerdict, Failure, SignatureEvidence
 from gitgate.signature.verification import Verification
 
 _HEADINGS = ("commit", "verdict", "signer", "key", "author", "paths (rules)")
@@ -93,11 +93,11 @@ def _path(path: str) -> dict[str, str]:
 
 
 def _failure(failure: Failure) -> dict[str, str]:
-    return {"code": failure.code.value, "detail": failure.detail, "rule": _rule(failure)}
+    return {"code": failure.code.value, "detail": failure.detail, "rule": _rule_of(failure.code)}
 
 
-def _rule(failure: Failure) -> str:
-    return f"signature/{failure.code.value.lower().replace('_', '-')}"
+def _rule_of(code: Code) -> str:
+    return f"signature/{code.value.lower().replace('_', '-')}"
 
 
 def _lines(verification: Verification, width: int) -> Iterator[Line]:
@@ -112,7 +112,8 @@ def _lines(verification: Verification, width: int) -> Iterator[Line]:
         yield from wrapped(line, width, first=(Span("signers: ", "cyan"),), indent=2)
     given = (*verified.failures, *(failure for commit in verified.commits for failure in commit.failures))
     for code in dict.fromkeys(failure.code for failure in given):
-        yield from wrapped(EXPLANATIONS[code], width, first=(Span(f"{code}: ", "bold"),), indent=2)
+        remedy = "" if code in UNDETERMINED else f" (what to do: gitgate explain {_rule_of(code)})"
+        yield from wrapped(EXPLANATIONS[code] + remedy, width, first=(Span(f"{code}: ", "bold"),), indent=2)
     verdict = verification.verdict.value
     refused = sum(not commit.accepted for commit in verified.commits)
     words = f"{counted(verified.commits_seen, 'commit')}, {refused} refused"

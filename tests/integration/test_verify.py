@@ -58,6 +58,15 @@ def test_the_table_says_who_signed_what_by_which_rule(shop: RepositoryBuilder, k
     assert "\naccepted: 2 commits, 0 refused (base " in ended.stdout
 
 
+def test_what_is_refused_comes_with_what_to_do(shop: RepositoryBuilder) -> None:
+    commit_signed(shop, None, {"app.yaml": "a: 2\n"})
+    ended = verify(shop, "main..change")
+    assert ended.code == 1
+    command = "gitgate explain signature/unsigned"
+    assert command in " ".join(ended.stdout.split())
+    assert "force-rebase" in gitgate(*command.split()[1:], cwd=shop.path).stdout
+
+
 def test_json_holds_the_evidence(shop: RepositoryBuilder, keys: SigningKeys) -> None:
     base = shop.git("rev-parse", "main")
     head = commit_signed(shop, keys.gpg["carol"], {"clusters/prod/app.yaml": "a: 2\n"})
