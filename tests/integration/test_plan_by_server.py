@@ -156,12 +156,15 @@ def test_what_mutating_policies_set_is_said_to_be_theirs(plan, minor: str) -> No
     binding = {"apiVersion": version, "kind": "MutatingAdmissionPolicyBinding", "metadata": {"name": "mark"},
                "spec": {"policyName": "mark"}}  # fmt: skip
     old = thing("v1", "ConfigMap", data={"a": "b"})
-    after = [NAMESPACE, policy, binding, old, named(old, "new"), service()]
+    job = thing("batch/v1", "Job", spec={"template": {"spec": {
+        "restartPolicy": "Never", "containers": [{"name": "a", "image": "a:1"}]}}})  # fmt: skip
+    after = [NAMESPACE, policy, binding, old, named(old, "new"), service(), named(NAMESPACE, "more"), job]
     document = plan(minor, [NAMESPACE, old], after)
     assert actions(document)["ConfigMap web"] == "update"  # nothing in it changes but for the policy
     assert told(document, "ConfigMap web")["reason"] == "MutatingAdmissionPolicies set metadata.labels"
     assert told(document, "ConfigMap new")["reason"] == "MutatingAdmissionPolicies set metadata.labels"
-    assert told(document, "Service web")["reason"] is None
+    for untouched in ("Service web", "Namespace more", "Job web"):
+        assert told(document, untouched)["reason"] is None
 
 
 @needs_one_server

@@ -359,7 +359,8 @@ def _with_mutations(offline: PlannedObject, item: PlannedObject, head: Applied) 
     """Name the fields that mutating policies set: those that the offline engine, which runs none, does not expect."""
     expected = [(change.path, change.new) for change in offline.changes]
     if item.action is Action.CREATE:
-        predicted = {str(path[0]): new for path, new in expected}
+        kind = {key: head.body.get(key) for key in ("apiVersion", "kind")}
+        predicted = stored(kind | {str(path[0]): new for path, new in expected}, head.sent)
         # Values of Secrets are hidden in a plan, and digests here.
         fields = [one.path for one in changed_fields(predicted, stored(head.body, head.sent)) if one.path[0] != "data"]
     else:
