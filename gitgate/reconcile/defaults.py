@@ -195,6 +195,9 @@ def _stateful_set(spec: Object) -> None:
         fill(strategy, {"rollingUpdate": {}})
     if isinstance(strategy.get("rollingUpdate"), dict):
         fill(strategy["rollingUpdate"], {"partition": 0})
+        if strategy["rollingUpdate"].get("maxUnavailable") == 1:
+            # The default where a version has the field, so it says nothing.
+            del strategy["rollingUpdate"]["maxUnavailable"]
     fill(spec, {"persistentVolumeClaimRetentionPolicy": {}})
     fill(spec["persistentVolumeClaimRetentionPolicy"], {"whenDeleted": "Retain", "whenScaled": "Retain"})
     for claim in spec.get("volumeClaimTemplates") or ():

@@ -69,7 +69,7 @@ def main() -> int:
             by = (
                 KubectlServer(plane, arguments.kubectl, arguments.method) if arguments.kubectl else Server(plane.client)
             )
-            actual = run(chosen, by)
+            actual = run(chosen, by, minor)
         if arguments.record:
             name = "repositories" if arguments.repository else "held-out" if arguments.seed else "agreement"
             name = f"kubectl-{arguments.method}" if arguments.kubectl else name

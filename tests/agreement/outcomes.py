@@ -15,10 +15,12 @@ from gitgate import bundled
 from gitgate.location import FieldPath, format_field_path
 from gitgate.proposal import Snapshot
 from gitgate.reconcile.apply import ApplyMethod
+from gitgate.reconcile.canon import canonical
 from gitgate.reconcile.changes import changed_paths
 from gitgate.reconcile.kinds import Kinds
 from gitgate.reconcile.outcome import predict_update
 from gitgate.reconcile.plan import Action, make_plan
+from gitgate.reconcile.server.stored import stored
 from gitgate.resource import Origin, Resource, ResourceId, split_api_version
 from tests.agreement.pairs import Pair, definition
 from tests.agreement.server import Server
@@ -68,12 +70,14 @@ def predicted(pair: Pair, version: str, method: ApplyMethod = ApplyMethod.SERVER
 def _said_to_be_stored(pair: Pair, version: str) -> str:
     node = _kinds(version).find(_resource(pair.base))
     assert node is not None
-    return digest(predict_update(node, pair.base, pair.head, version=version).after)
+    return digest(pair, predict_update(node, pair.base, pair.head, version=version).after, version)
 
 
-def digest(stored: Mapping[str, Any]) -> str:
-    """A few characters that tell one stored object from another."""
-    text = json.dumps(visible(stored), sort_keys=True, separators=(",", ":"))
+def digest(pair: Pair, body: Mapping[str, Any], version: str) -> str:
+    """A few characters that tell one stored object from another, whatever the server allocates and however it is spelt."""
+    node = _kinds(version).find(_resource(pair.base))
+    assert node is not None
+    text = json.dumps(visible(canonical(node, stored(body, pair.head))), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -115,8 +119,8 @@ def _compared(pair: Pair, paths: Iterable[FieldPath]) -> tuple[str, ...]:
     return tuple(sorted(map(format_field_path, kept)))
 
 
-def happened(pair: Pair, server: Server, namespace: str) -> Outcome:
-    """What the server makes of it; nothing stays behind."""
+def happened(pair: Pair, server: Server, namespace: str, version: str) -> Outcome:
+    """What the server of a version makes of it; nothing stays behind."""
     try:
         created = server.apply(pair.base, namespace)
     except KeyError:
@@ -130,7 +134,9 @@ def happened(pair: Pair, server: Server, namespace: str) -> Outcome:
         if not answer.accepted:
             return Outcome("fail", (), failing_field(answer.message), answer.message)
         changed = _compared(pair, changed_paths(visible(live), visible(answer.body)))
-        return Outcome("update", changed, stored=digest(answer.body)) if changed else Outcome("unchanged")
+        return (
+            Outcome("update", changed, stored=digest(pair, answer.body, version)) if changed else Outcome("unchanged")
+        )
     finally:
         server.delete(pair.base, namespace)
 
@@ -163,7 +169,7 @@ def _shipped(pairs: Iterable[Pair]) -> Iterator[dict[str, Any]]:
                        "metadata": metadata, "spec": {**one["spec"], "names": names}}  # fmt: skip
 
 
-def run(pairs: Iterable[Pair], server: Server, threads: int = 6) -> dict[str, Outcome]:
+def run(pairs: Iterable[Pair], server: Server, version: str, threads: int = 6) -> dict[str, Outcome]:
     """Apply every pair, several objects at once, those of one object one after the other."""
     groups: dict[str, list[Pair]] = {}
     for pair in pairs:
@@ -177,7 +183,7 @@ def run(pairs: Iterable[Pair], server: Server, threads: int = 6) -> dict[str, Ou
         server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"agreement-{index}"}}, "")
 
     def one(job: tuple[int, list[Pair]]) -> dict[str, Outcome]:
-        return {pair.key: happened(pair, server, f"agreement-{job[0]}") for pair in job[1]}
+        return {pair.key: happened(pair, server, f"agreement-{job[0]}", version) for pair in job[1]}
 
     found: dict[str, Outcome] = {}
     with ThreadPoolExecutor(threads) as pool:

@@ -176,7 +176,7 @@ def test_each_change_comes_out_as_foretold(minor: str) -> None:
         server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "rules"}}, "")
         for number, (base, path, value) in enumerate(CASES):
             pair = Pair(anywhere(base), anywhere(changed(base, path, value)), str(number), path)
-            was = happened(pair, server, "rules")
+            was = happened(pair, server, "rules", minor)
             said = comparable(predicted(pair, minor), was)
             said_field = said.field if was.field else ""
             if (was.verdict, was.field) != (said.verdict, said_field):

@@ -216,3 +216,10 @@ def test_a_service_that_is_no_load_balancer_any_more_loses_what_only_those_have(
     )
     assert not outcome.failures
     assert not outcome.after["spec"].keys() & {"allocateLoadBalancerNodePorts", "loadBalancerClass"}
+
+
+@pytest.mark.parametrize("version", ["1.36", "1.37"])
+def test_one_unavailable_pod_of_a_stateful_set_is_the_default(version: str) -> None:
+    head = changed(STATEFUL, "spec.updateStrategy", {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}})
+    outcome = update(STATEFUL, head, version=version)
+    assert (outcome.before, outcome.failures) == (outcome.after, ())
