@@ -49,11 +49,17 @@ _AGENTS: Mapping[str, str] = {"argoproj.io": "agents-argocd.json.gz", "source.ex
 _OPERATORS: Mapping[str, str] = {
     "acme.cert-manager.io": "operators-cert-manager.json.gz",
     "cert-manager.io": "operators-cert-manager.json.gz",
+    "eventing.keda.sh": "operators-keda.json.gz",
+    "extensions.istio.io": "operators-istio.json.gz",
     "external-secrets.io": "operators-external-secrets.json.gz",
     "gateway.networking.k8s.io": "operators-gateway-api.json.gz",
     "generators.external-secrets.io": "operators-external-secrets.json.gz",
     "grafana.integreatly.org": "operators-grafana.json.gz",
+    "keda.sh": "operators-keda.json.gz",
     "monitoring.coreos.com": "operators-prometheus.json.gz",
+    "networking.istio.io": "operators-istio.json.gz",
+    "security.istio.io": "operators-istio.json.gz",
+    "telemetry.istio.io": "operators-istio.json.gz",
 }
 
 

@@ -41,6 +41,9 @@ SOURCES: Mapping[str, tuple[tuple[str, str], ...]] = {
     # Its experimental channel has everything that the standard one has.
     "operators-gateway-api.json.gz": (("gateway-api", "config/crd/experimental/"),),
     "operators-grafana.json.gz": (("grafana-operator", "config/crd/bases/"),),
+    # istio/api, cloned as istio-api.
+    "operators-istio.json.gz": (("istio-api", "kubernetes/"),),
+    "operators-keda.json.gz": (("keda", "config/crd/bases/"),),
     "operators-prometheus.json.gz": (("prometheus-operator", "example/prometheus-operator-crd/"),),
 }
 """File of gitgate, and the repositories with the folders that its kinds come from."""
@@ -63,8 +66,11 @@ def main() -> None:
     """Write every file, and say what each holds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="clones of the repositories, by name, with their tags")
-    folder: Path = parser.parse_args().folder
-    for name, repositories in SOURCES.items():
+    parser.add_argument("names", nargs="*", default=list(SOURCES), help="which files; all otherwise")
+    arguments = parser.parse_args()
+    folder: Path = arguments.folder
+    for name in arguments.names:
+        repositories = SOURCES[name]
         releases: dict[str, str] = {}
         definitions: dict[str, Any] = {}
         for repository, place in repositories:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -39,7 +40,14 @@ def custom_resource_failures(node: TypeNode, data: Mapping[str, Any]) -> Iterato
     schema = {**node.schema, "properties": {key: child.schema for key, child in node.fields.items() if child.custom}}
     for name in _OF_KUBERNETES:
         schema["properties"].pop(name, None)
-    yield from _value(schema, data, ())
+    for failure in _value(schema, data, ()):
+        place = _spelt(failure.field)
+        yield failure if place == format_field_path(failure.field) else replace(failure, place=place)
+
+
+def _spelt(path: FieldPath) -> str:
+    """A path as the server spells it here: keys of maps after a point, whatever they hold."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
 def _value(schema: Schema, value: Any, path: FieldPath) -> Iterator[Failure]:
@@ -76,12 +84,12 @@ def _wrong_type(schema: Schema, value: Any, path: FieldPath) -> Failure | None:
     whole = got == "integer" or (isinstance(value, float) and value.is_integer())
     if got in kind.split(",") or (kind == "number" and got == "integer") or ("integer" in kind and whole):
         return None
-    return invalid(path, f'"{got}"', f'{format_field_path(path)} in body must be of type {kind}: "{got}"')
+    return invalid(path, f'"{got}"', f'{_spelt(path)} in body must be of type {kind}: "{got}"')
 
 
 def _junctors(schema: Schema, value: Any, path: FieldPath) -> Iterator[Failure]:
     """`schemaPropsValidator.Validate`."""
-    place = format_field_path(path)
+    place = _spelt(path)
     if (nested := _schemas(schema, "anyOf")) and all(_fails(one, value, path) for one in nested):
         yield invalid(path, '""', f'"{place}" must validate at least one schema (anyOf)')
     if (nested := _schemas(schema, "oneOf")) and sum(not _fails(one, value, path) for one in nested) != 1:
@@ -103,7 +111,7 @@ def _fails(schema: Schema, value: Any, path: FieldPath) -> bool:
 
 
 def _text(schema: Schema, text: str, path: FieldPath) -> Iterator[Failure]:
-    name, most, least = format_field_path(path), _count(schema, "maxLength"), _count(schema, "minLength")
+    name, most, least = _spelt(path), _count(schema, "maxLength"), _count(schema, "minLength")
     pattern, form = schema.get("pattern"), schema.get("format")
     if most is not None and len(text) > most:
         yield Failure(code="too-long", field=path, message=f"Too long: may not be more than {most} bytes")
@@ -118,7 +126,7 @@ def _text(schema: Schema, text: str, path: FieldPath) -> Iterator[Failure]:
 
 
 def _number(schema: Schema, number: float, path: FieldPath) -> Iterator[Failure]:
-    name, factor = format_field_path(path), schema.get("multipleOf")
+    name, factor = _spelt(path), schema.get("multipleOf")
     if isinstance(factor, int) and not isinstance(factor, bool) and factor > 0 and number % factor:
         yield invalid(path, str(number), f"{name} in body should be a multiple of {factor}")
     for field, exclusive, sign, words in (
@@ -135,7 +143,7 @@ def _number(schema: Schema, number: float, path: FieldPath) -> Iterator[Failure]
 
 
 def _list(schema: Schema, items: list[Any], path: FieldPath) -> Iterator[Failure]:
-    inner, name = schema.get("items"), format_field_path(path)
+    inner, name = schema.get("items"), _spelt(path)
     if isinstance(inner, dict):
         for index, item in enumerate(items):
             yield from _value(inner, item, (*path, index))
@@ -150,7 +158,7 @@ def _object(schema: Schema, value: Mapping[str, Any], path: FieldPath) -> Iterat
     """`ObjectValidator.Validate`."""
     most, least = _count(schema, "maxProperties"), _count(schema, "minProperties")
     if least is not None and len(value) < least:
-        words = f"{format_field_path(path)} in body should have at least {least} properties"
+        words = f"{_spelt(path)} in body should have at least {least} properties"
         yield invalid(path, str(len(value)), words)
         return
     if most is not None and len(value) > most:

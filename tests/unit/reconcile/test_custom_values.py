@@ -49,6 +49,7 @@ REFUSED: list[tuple[dict[str, Any], Any, str]] = [
      {}, '"spec.a" must validate at least one schema (anyOf)'),
     ({**TEXT, "allOf": [{"minLength": 2}, {"maxLength": 3}]}, "a", "should be at least 2 chars long"),
     ({**TEXT, "not": {"enum": ["no"]}}, "no", '"spec.a" must not validate the schema (not)'),
+    ({"type": "object", "additionalProperties": NUMBER}, {"ex.io/k": None}, "spec.a.ex.io/k in body must be of type integer"),
     (EITHER, {"b": 1}, 'must be of type integer,string: "object"'),
 ]  # fmt: skip
 

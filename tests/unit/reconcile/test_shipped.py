@@ -148,7 +148,8 @@ def test_judges_do_not_take_shipped_definitions() -> None:
 
 
 GROUPS = ("helm.toolkit.fluxcd.io", "argoproj.io", "cert-manager.io", "external-secrets.io",
-          "gateway.networking.k8s.io", "grafana.integreatly.org", "monitoring.coreos.com")  # fmt: skip
+          "gateway.networking.k8s.io", "grafana.integreatly.org", "monitoring.coreos.com", "keda.sh", "networking.istio.io",
+          "security.istio.io", "telemetry.istio.io")  # fmt: skip
 
 
 @pytest.mark.parametrize("group", GROUPS)
