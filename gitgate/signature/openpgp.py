@@ -195,10 +195,13 @@ def _read_keys(gpg: str, home: Path, certificates: tuple[Certificate, ...]) -> M
             ],
             env=child_environment({"GNUPGHOME": str(home)}),
         )
-        program.import_keys(b"".join(certificate.raw for certificate in certificates))
+        imported = program.import_keys(b"".join(certificate.raw for certificate in certificates))
         listed = program.list_keys()
     except (OSError, ValueError) as error:
         raise ToolError(f"gpg could not read the declared keys: {error}", remedy=REMEDY) from error
+    # It ends with 2 where it refuses a certificate, which shows in the list; anything else it did not live to say.
+    if imported.returncode not in {0, 2} or listed.returncode != 0:
+        raise ToolError("gpg did not come to an end while it read the declared keys", remedy=REMEDY)
     states = {state.fingerprint: state for entry in listed for state in _states(entry)}
     for certificate in certificates:
         if certificate.fingerprint not in states:

@@ -103,6 +103,18 @@ def test_a_gpgv_that_dies_in_the_middle_of_the_range_ends_with_3(tmp_path: Path,
     assert len(count.read_text().splitlines()) > 7, "it lived through the self-test"
 
 
+@pytest.mark.parametrize("survived", range(6))
+def test_a_gpg_that_dies_while_it_reads_the_keys_ends_with_3(tmp_path: Path, keys: SigningKeys, survived: int) -> None:
+    """It is started three times for the self-test and three times for the signers: version, import, list."""
+    builder = make(tmp_path / "r", keys)
+    count = tmp_path / "count"
+    text = f'echo x >> {count}; [ "$(wc -l < {count})" -gt {survived} ] && kill -9 $$; exec /usr/bin/gpg "$@"'
+    ended = gitgate("verify", "main..change", cwd=builder.path, environment=fake(tmp_path / "bin", "gpg", text))
+    assert ended.code == 3, ended
+    assert "does not accept the certificate" not in ended.stdout + ended.stderr
+    assert len(count.read_text().splitlines()) > survived
+
+
 def test_a_missing_gpg_ends_with_3(tmp_path: Path, keys: SigningKeys) -> None:
     builder = make(tmp_path / "r", keys)
     (tmp_path / "bin").mkdir()
