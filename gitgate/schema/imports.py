@@ -26,7 +26,7 @@ LIMITS = YamlLimits(bytes=16 * 1024 * 1024, nodes=2_000_000)
 
 _GROUP = "apiextensions.k8s.io"
 _KIND = "CustomResourceDefinition"
-_RAW_NAME = re.compile(r"(?:.*/)?(?P<group>[^/]+)/(?P<kind>[A-Za-z][A-Za-z0-9]*)_(?P<version>v[a-z0-9]+)\.json")
+_RAW_NAME = re.compile(r"(?:.*/)?(?P<group>[^/]*\.[^/]*)/(?P<kind>[A-Za-z][A-Za-z0-9]*)_(?P<version>v[a-z0-9]+)\.json")
 _SAFE_GROUP = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+")
 _SAFE_KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
 _NOT_NEEDED = frozenset({"description", "example", "externalDocs", "title"})

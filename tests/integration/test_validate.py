@@ -76,6 +76,7 @@ def test_a_schema_that_cannot_judge_is_a_finding(tmp_path) -> None:
     ("name", "content", "complaint"),
     [
         ("gadget.json", '{"type": "object"}', "neither a CustomResourceDefinition nor a JSON Schema"),
+        ("shop/gadget_v1.json", '{"type": "object"}', "neither a CustomResourceDefinition nor a JSON Schema"),
         ("gadget.yaml", crd(fields="size: {type: nonsense}"), "properties.size.type must be one of"),
         ("gadget.yaml", "a: [1\n", "gadget.yaml"),
         ("readme.txt", crd(fields="size: {type: integer}"), "must end in .yaml, .yml or .json"),
