@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gitgate.location import Location, Position, Precision
 from gitgate.process import end_running
@@ -21,6 +21,7 @@ from gitgate.tree import Tree
 from gitgate.yaml_document import read_yaml
 
 _PARALLEL = 4
+_MAY_TAKE_AWAY = frozenset({"patches", "patchesJson6902", "patchesStrategicMerge", "transformers"})
 _Wanted = TypeVar("_Wanted")
 _Answer = TypeVar("_Answer")
 
@@ -115,8 +116,24 @@ class KustomizeRenderer:
             problems.extend(objects.problems)
             if objects.encrypted:
                 encrypted.add(origin.path)
+        if not file.documents and (given := self._objects_given(closure)):
+            complaint = f"kustomize printed nothing, although its files hold {given} and nothing takes objects away"
+            return Rendered(problems=(self.failure(closure, Built(None, complaint=complaint)),), failed=True)
         problems.extend(duplicate_problems(resources, "one kustomization"))
         return Rendered(tuple(resources), tuple(problems), frozenset(encrypted))
+
+    def _objects_given(self, closure: Closure) -> str:
+        """What a root is rendered from, in words; empty when that is nothing, or when the root may take it away."""
+        nodes = [self._graph.nodes[directory] for directory in closure.nodes]
+        if any(node.kustomization.value.keys() & _MAY_TAKE_AWAY for node in nodes):
+            return ""
+        paths = {path for node in nodes for path, kind in node.files.items() if kind is ReferenceKind.RESOURCE}
+        count = sum(
+            _is_kept(document.value)
+            for path in sorted(paths)
+            for document in self._documents.read(self._tree, path).documents
+        )
+        return "" if not count else "an object" if count == 1 else f"{count} objects"
 
     def failure(self, closure: Closure, built: Built) -> Problem:
         """Why a root cannot be rendered."""
@@ -141,6 +158,16 @@ def in_parallel(run: Callable[[_Wanted], _Answer], wanted: Iterable[_Wanted]) ->
             executor.shutdown(wait=False, cancel_futures=True)
             end_running()
             raise
+
+
+def _is_kept(value: Any) -> bool:
+    """Is this an object that kustomize prints? Source: kustomize/api/internal/target, `IgnoreLocal`."""
+    if not isinstance(value, dict) or not value.get("kind"):
+        return False
+    metadata = value.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    is_local = isinstance(annotations, dict) and "config.kubernetes.io/local-config" in annotations
+    return not is_local and value.get("items") != []
 
 
 def _always(location: Location) -> Locate:

@@ -44,6 +44,39 @@ def test_an_overlay_is_rendered_once_and_its_objects_lead_to_the_lines_of_the_ba
     assert set(snapshot.files.values()) == {Coverage.CONSUMED}
 
 
+def test_a_kustomize_that_prints_nothing_has_not_rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "kustomize"
+    program.write_text('#!/bin/sh\n[ "$1" = version ] && echo v5.8.1\nexit 0\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    snapshot = render({"kustomization.yaml": "resources: [app.yaml]\n", "app.yaml": CONFIG})
+    assert codes(snapshot) == ["kustomize-failed"]
+    assert "printed nothing" in snapshot.problems[0].message
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"kustomization.yaml": "resources: []\n"},
+        {"kustomization.yaml": "resources: [app.yaml]\n", "app.yaml": "# later\n"},
+        {
+            "kustomization.yaml": "resources: [app.yaml]\n",
+            "app.yaml": CONFIG.replace(
+                "name: settings", 'name: settings, annotations: {config.kubernetes.io/local-config: "true"}'
+            ),
+        },
+        {
+            "kustomization.yaml": "resources: [app.yaml]\npatches: [{path: p.yaml}]\n",
+            "app.yaml": CONFIG,
+            "p.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n$patch: delete\n",
+        },
+    ],
+    ids=["nothing yet", "a comment", "local configuration", "all deleted"],
+)
+def test_what_is_rightly_empty_is_no_failure(files: dict[str, str]) -> None:
+    assert codes(render({**files, "other/map.yaml": CONFIG})) == []
+
+
 def test_what_generators_make_leads_to_their_entry() -> None:
     snapshot = render(
         {
