@@ -25,6 +25,36 @@ _LITERALS = {2: "bool", 3: "int", 4: "uint", 5: "double", 6: "string", 7: "bytes
 _WELL_KNOWN = {2: "timestamp", 3: "duration"}
 _PLAIN = frozenset({*_PRIMITIVES.values(), *_WELL_KNOWN.values()})
 _NUMBERS = frozenset({"int", "uint", "double"})
+_SPECIFIC = _PLAIN | {"list", "map", "object"}
+"""Kinds of which it is known what they take."""
+_NEVER_NULL = _SPECIFIC - {"object", *_WELL_KNOWN.values()}
+_NULL_LITERAL = 1
+_OF_TEXT = (
+    "matches", "find", "findAll", "startsWith", "endsWith", "contains", "lowerAscii", "upperAscii", "trim", "split",
+    "replace", "substring", "charAt", "format", "quantity", "isQuantity", "url", "isURL", "isIP", "cidr", "isCIDR",
+    "semver", "isSemver",
+)  # fmt: skip
+_OF_LISTS = (
+    "isSorted",
+    "sum",
+    "min",
+    "max",
+    "join",
+    "sort",
+    "distinct",
+    "flatten",
+    "slice",
+    "reverse",
+    "first",
+    "last",
+)
+_TAKEN: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(_OF_TEXT, frozenset({"string"})),
+    **dict.fromkeys(_OF_LISTS, frozenset({"list"})),
+    **dict.fromkeys(("indexOf", "lastIndexOf"), frozenset({"string", "list"})),
+    "size": frozenset({"string", "bytes", "list", "map"}),
+}
+"""The kinds that a function takes as its first argument or its target."""
 _EQUAL = ("_==_", "_!=_")
 _ORDERED = ("_<_", "_<=_", "_>_", "_>=_")
 _LISTS = ("_+_", "@in", *_EQUAL)
@@ -55,6 +85,7 @@ class Shape:
 
 DYN = Shape("dyn")
 BOOL = Shape("bool")
+_NULL = Shape("null")
 
 
 def shape_of(schema: Any, types: Mapping[str, Any] | None = None) -> Shape:
@@ -184,6 +215,11 @@ class _Walker:
             self._complain(f"type '{_spell(target)}' does not support field selection", node)
         if target.kind != "object":
             return DYN
+        if name not in target.fields and f"__{name}__" in target.fields:
+            # A reserved word may be written as it is: k8s.io/apiserver/pkg/cel/types.go, `FindStructFieldType`.
+            name = f"__{name}__"
+            if node.kind == "select" and self._converts:
+                node.name = name
         if name not in target.fields:
             near = difflib.get_close_matches(name, target.fields, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
@@ -195,21 +231,16 @@ class _Walker:
         if node.name in _LISTS or node.name.startswith("sets."):
             parts = [self._converted(child, part) for child, part in zip(node.children, parts, strict=False)]
         first = parts[0] if parts else DYN
+        if first.kind in _SPECIFIC and first.kind not in _TAKEN.get(node.name, _SPECIFIC):
+            self._no_overload(node, parts)
         handler = _CALLS.get(node.name)
         if handler is not None:
             return handler(self, node, parts)
         if node.name in (*_EQUAL, *_ORDERED):
             self._compare(node, parts)
             return BOOL
-        if node.name == "@in" and len(parts) == 2:
-            inner = parts[1].inner or DYN if parts[1].kind == "list" else DYN
-            if {first.kind, inner.kind} <= _PLAIN and first.kind != inner.kind:
-                self._no_overload(node, parts)
-            return BOOL
-        if node.name in _LOGIC:
-            for part in parts:
-                if part.kind in _PLAIN - {"bool"} or part.kind in {"list", "map", "object"}:
-                    self._no_overload(node, parts)
+        if node.name == "@in" or node.name in _LOGIC:
+            self._combine(node, parts)
             return BOOL
         if node.name in {"value", "orValue", "or"} and first.kind == "optional":
             return first if node.name == "or" else first.inner or DYN
@@ -222,12 +253,25 @@ class _Walker:
         self.reading.conversions[node.id] = f"{LIST_OF}{shape.inner.kind}"
         return replace(shape, inner=replace(shape.inner, text=False))
 
+    def _combine(self, node: Node, parts: list[Shape]) -> None:
+        """`a in b`, `a && b`, `!a`."""
+        if node.name in _LOGIC:
+            if any(part.kind in _SPECIFIC - {"bool"} for part in parts):
+                self._no_overload(node, parts)
+        elif len(parts) == 2:
+            keys = Shape("string") if parts[1].kind == "map" else DYN
+            inner = parts[1].inner or DYN if parts[1].kind == "list" else keys
+            if {parts[0].kind, inner.kind} <= _PLAIN and parts[0].kind != inner.kind:
+                self._no_overload(node, parts)
+
     def _compare(self, node: Node, parts: list[Shape]) -> None:
         kinds = [part.kind for part in parts]
+        items = {part.inner.kind for part in parts if part.kind == "list" and part.inner is not None}
+        if kinds == ["list", "list"] and len(items) > 1 and items <= _PLAIN | {"object"}:
+            self._no_overload(node, parts)
         if len(kinds) != 2 or kinds[0] == kinds[1] or (node.name in _ORDERED and set(kinds) <= _NUMBERS):
             return
-        known = _PLAIN | {"list", "map"}
-        if all(kind in known for kind in kinds):
+        if all(kind in _SPECIFIC for kind in kinds) or (_NULL.kind in kinds and set(kinds) & _NEVER_NULL):
             self._no_overload(node, parts)
 
     def add(self, node: Node, parts: list[Shape]) -> Shape:
@@ -260,8 +304,10 @@ class _Walker:
         found = self._member(parts[0], name, node) if name is not None else DYN
         return found if found.kind == "optional" else Shape("optional", found)
 
-    def choose(self, _: Node, parts: list[Shape]) -> Shape:
+    def choose(self, node: Node, parts: list[Shape]) -> Shape:
         """`a ? b : c`."""
+        if parts[0].kind in _SPECIFIC - {"bool"}:
+            self._no_overload(node, parts)
         return _common(parts[1:])
 
     def _comprehension(self, node: Node, scope: Mapping[str, Shape]) -> Shape:
@@ -294,6 +340,8 @@ class _Walker:
                 return Shape(_WELL_KNOWN.get(value, "dyn"))
         if node.kind == "constant":
             number = next((number for number, _, _ in decode(node.literal)), 0)
+            if number == _NULL_LITERAL:
+                return _NULL
             return Shape(_LITERALS.get(number, "dyn"))
         return DYN
 

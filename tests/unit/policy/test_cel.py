@@ -302,3 +302,69 @@ def test_a_field_in_backticks_needs_the_version_that_reads_it(engine: Engine) ->
     (requirement,) = program.requirements
     assert (requirement.version, requirement.line, requirement.column) == ("1.37", 2, 25)
     assert not engine.compile(source("'`' == '`' // `")).requirements
+
+
+SELF = {
+    "type": "object",
+    "properties": {
+        "count": {"type": "integer"},
+        "name": {"type": "string"},
+        "names": {"type": "array", "items": {"type": "string"}},
+        "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+        "nested": {"type": "object", "properties": {"on": {"type": "boolean"}}},
+        "namespace": {"type": "string"},
+        "when": {"type": "string", "format": "date-time"},
+        "port": {"x-kubernetes-int-or-string": True},
+    },
+}
+
+
+def of_self(text: str) -> Source:
+    return Source(names=("self",), validations=((text, None),), shapes={"self": SELF})
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "self.count == null",
+        "self.labels != null",
+        "self.names == self.labels",
+        "self.names == [1]",
+        "self.labels == self.nested",
+        "self.count in self.labels",
+        "self.name ? true : false",
+        "self.nested.size() > 0",
+        "self.count.matches('a')",
+        "isQuantity(self.count)",
+    ],
+)
+def test_a_value_whose_schema_is_known_is_not_taken_for_another(engine: Engine, expression: str) -> None:
+    (problem,) = engine.compile(of_self(expression)).problems
+    assert "no matching overload" in problem.message
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "self.nested == null || self.when == null || self.port == null || true",
+        "self.port == 'a' || self.port == 1",
+        "'a' in self.labels && 'a' in self.names",
+        "self.names == ['a'] && self.names != []",
+        "self.labels == {'a': 'b'}",
+        "has(self.namespace) && self.namespace == 'shop'",
+        "has(self.__namespace__) && self.__namespace__ == 'shop'",
+    ],
+)
+def test_what_a_schema_allows_compiles_and_holds(engine: Engine, expression: str) -> None:
+    program = engine.compile(of_self(expression))
+    assert program.problems == ()
+    value = {
+        "names": ["a"],
+        "labels": {"a": "b"},
+        "__namespace__": "shop",
+        "port": 1,
+        "nested": {},
+        "when": "2024-01-01T00:00:00Z",
+    }
+    ((outcome,),) = engine.evaluate([Item({"self": value}, [program.number])])
+    assert outcome == Outcome()
