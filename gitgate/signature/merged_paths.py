@@ -28,9 +28,10 @@ def path_failures(before: Tree | None, merged: Tree, verdicts: Sequence[CommitVe
     """
     if before is not None and before.oid is not None and before.oid == merged.oid:
         return
-    had = frozenset() if before is None else frozenset(_found(before))
+    found = tuple(_found(merged))
+    had = frozenset(_found(before)) if found and before is not None else frozenset()
     told = {(failure.code, failure.detail.partition(" ")[0]) for each in verdicts for failure in each.failures}
-    for code, path, message in _found(merged):
+    for code, path, message in found:
         if (code, path, message) not in had and (code, path.partition(" ")[0]) not in told:
             yield Failure(code, f"{path} in what the merge gives: {message}")
 
