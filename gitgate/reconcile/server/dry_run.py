@@ -24,9 +24,10 @@ from gitgate.reconcile.server.applier import Applied, Applier
 from gitgate.reconcile.server.client import Answer, Client, Trial, concurrently
 from gitgate.reconcile.server.copying import as_the_agent_sees
 from gitgate.reconcile.server.discovery import Discovery
+from gitgate.reconcile.server.judging import compared, is_same, some, told
 from gitgate.reconcile.server.live_simulation import NOT_THERE, THERE
 from gitgate.reconcile.server.reading import LiveClient, demand_answer, forbidden, is_unauthorized
-from gitgate.reconcile.server.simulation import Simulated, compared, is_same, some, told
+from gitgate.reconcile.server.simulation import Simulated
 from gitgate.reconcile.server.stored import stored
 from gitgate.resource import Resource
 

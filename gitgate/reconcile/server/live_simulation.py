@@ -24,8 +24,9 @@ from gitgate.reconcile.redact import redact
 from gitgate.reconcile.server.applier import Applied
 from gitgate.reconcile.server.client import Client, concurrently
 from gitgate.reconcile.server.copying import Copied, Copier, as_the_agent_sees
+from gitgate.reconcile.server.judging import compared, is_same, some, told, with_kept
 from gitgate.reconcile.server.reading import LiveCluster, Object
-from gitgate.reconcile.server.simulation import Simulated, Simulation, Work, compared, is_same, some, told, with_kept
+from gitgate.reconcile.server.simulation import Simulated, Simulation, Work
 from gitgate.reconcile.server.stored import stored
 from gitgate.resource import Origin, Resource, ResourceId, split_api_version
 

@@ -10,19 +10,26 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gitgate.location import FieldPath, format_field_path
 from gitgate.proposal import Snapshot
 from gitgate.reconcile.agents import Handling, find_owners, handling, owner_of
 from gitgate.reconcile.apply import ApplyMethod
-from gitgate.reconcile.changes import changed_fields
-from gitgate.reconcile.content import copied
 from gitgate.reconcile.failure import Failure
 from gitgate.reconcile.kinds import Kinds
-from gitgate.reconcile.plan import Action, PlannedObject, hide_values, hide_values_in_messages
-from gitgate.reconcile.redact import redact
+from gitgate.reconcile.plan import Action, PlannedObject
 from gitgate.reconcile.server.applier import Applied, Applier
 from gitgate.reconcile.server.client import Client, Trial, concurrently
 from gitgate.reconcile.server.discovery import DEFAULT_NAMESPACE, Discovery
+from gitgate.reconcile.server.judging import (
+    blocked,
+    compared,
+    is_same,
+    predicted,
+    some,
+    told,
+    unknown,
+    with_kept,
+    with_mutations,
+)
 from gitgate.reconcile.server.readiness import Readiness
 from gitgate.reconcile.server.stored import converts_by_webhook, stored
 from gitgate.resource import Resource
@@ -279,10 +286,10 @@ class Simulation:
     ) -> PlannedObject:
         why = self._left_out(item)
         if why:
-            return item if item.action is Action.UNCHANGED else _offline(item, why)
+            return item if item.action is Action.UNCHANGED else predicted(item, why)
         if item.after is None:
             if item.action is Action.PRUNE and base is not None and not base.accepted:
-                return _unknown(item, base)
+                return unknown(item, base)
             return item if not pruned else replace(item, action=Action.BLOCKED, failures=told(item, pruned))
         resource = item.after
         item = replace(item, method=self._how(resource, 1).method)
@@ -293,15 +300,15 @@ class Simulation:
     ) -> PlannedObject:
         if base is not None and not base.accepted:
             rejected = head is not None and not head.accepted and not is_same(item)
-            return _blocked(item, head) if rejected and head is not None else _unknown(item, base)
+            return blocked(item, head) if rejected and head is not None else unknown(item, base)
         if head is not None:
             if item.before is not None and base is None and head.accepted:
-                return _offline(item, "the API server serves its kind only after the merge")
+                return predicted(item, "the API server serves its kind only after the merge")
             answer = compared(item, base, head)
-            return _with_mutations(item, answer, head) if self._mutating and head.accepted else answer
+            return with_mutations(item, answer, head) if self._mutating and head.accepted else answer
         if base is not None or self._applier.served(resource) is not None:
             return replace(item, action=Action.UNCHANGED, changes=(), failures=())
-        return item if item.action is Action.UNCHANGED else _offline(item, "the API server does not serve its kind")
+        return item if item.action is Action.UNCHANGED else predicted(item, "the API server does not serve its kind")
 
     def _left_out(self, item: PlannedObject) -> str:
         """Why an object is kept from the server; empty for what is applied."""
@@ -336,91 +343,6 @@ class Simulation:
 
 def _by_name(work: Work) -> tuple[str, str]:
     return work.resource.id.kind, work.resource.id.name
-
-
-def compared(item: PlannedObject, base: Applied | None, head: Applied) -> PlannedObject:
-    """One object as the server stores it before and after the merge."""
-    assert item.after is not None  # noqa: S101 - it was applied
-    if not head.accepted:
-        return _blocked(item, head)
-    after = stored(head.body, head.sent)
-    # Controllers may have changed it since.
-    before = stored(head.previous or base.body, base.sent) if base is not None else {}
-    changes = hide_values(redact(item.after.data), changed_fields(before, after))
-    if head.replaced:
-        return replace(item, action=Action.REPLACE, changes=changes, failures=told(item, head.failures))
-    action = Action.CREATE if base is None else Action.UPDATE if changes else Action.UNCHANGED
-    taken = f"takes {some(list(head.taken))}" if head.taken else ""
-    reason = "; ".join(filter(None, ("" if action is Action.CREATE else item.reason, taken)))
-    return replace(item, action=action, changes=changes, failures=(), reason=reason)
-
-
-def _with_mutations(offline: PlannedObject, item: PlannedObject, head: Applied) -> PlannedObject:
-    """Name the fields that mutating policies set: those that the offline engine, which runs none, does not expect."""
-    expected = [(change.path, change.new) for change in offline.changes]
-    if item.action is Action.CREATE:
-        kind = {key: head.body.get(key) for key in ("apiVersion", "kind")}
-        predicted = stored(kind | {str(path[0]): new for path, new in expected}, head.sent)
-        # Values of Secrets are hidden in a plan, and digests here.
-        fields = [one.path for one in changed_fields(predicted, stored(head.body, head.sent)) if one.path[0] != "data"]
-    else:
-        fields = [one.path for one in item.changes if (one.path, one.new) not in expected]
-    if not fields:
-        return item
-    said = f"MutatingAdmissionPolicies set {some([format_field_path(path) for path in fields])}"
-    return replace(item, reason="; ".join(filter(None, (item.reason, said))))
-
-
-def _blocked(item: PlannedObject, head: Applied) -> PlannedObject:
-    # What it would have changed is the offline answer: the server says nothing of what it refuses.
-    changes = item.changes if item.before is not None else ()
-    return replace(item, action=Action.BLOCKED, changes=changes, failures=told(item, head.failures), reason="")
-
-
-def _unknown(item: PlannedObject, base: Applied) -> PlannedObject:
-    said = "; ".join(str(one) for one in told(item, base.failures))
-    reason = f"the API server refuses it as the base has it, so what the cluster has is not known: {said}"
-    return replace(item, action=Action.UNKNOWN, changes=(), failures=(), reason=reason)
-
-
-def _offline(item: PlannedObject, why: str) -> PlannedObject:
-    return replace(item, reason="; ".join(filter(None, (item.reason, f"predicted offline: {why}"))))
-
-
-def with_kept(resource: Resource | None, paths: Iterable[FieldPath], live: Applied | None) -> Mapping[str, Any] | None:
-    """What the agent sends where it takes some fields from the cluster; None where it sends what the file says."""
-    kept = tuple(paths)
-    if not kept or live is None or resource is None:
-        return None
-    data: dict[str, Any] = copied(dict(resource.data))
-    for path in kept:
-        here, there = _inside(data, path[:-1]), _inside(live.body, path[:-1])
-        if isinstance(here, dict) and isinstance(there, Mapping):
-            here.pop(str(path[-1]), None)
-            here |= {key: copied(there[key]) for key in path[-1:] if key in there}
-    return data
-
-
-def _inside(data: Any, path: FieldPath) -> Any:
-    for step in path:
-        known = (isinstance(data, Mapping) and step in data) or (
-            isinstance(data, list) and isinstance(step, int) and step < len(data)
-        )
-        if not known:
-            return None
-        data = data[step]
-    return data
-
-
-def told(item: PlannedObject, failures: tuple[Failure, ...]) -> tuple[Failure, ...]:
-    """Failures that show no value of a Secret."""
-    resource = item.after or item.before
-    return hide_values_in_messages(redact(resource.data), failures) if resource is not None else failures
-
-
-def is_same(item: PlannedObject) -> bool:
-    """Does the merge leave the text of an object alone?"""
-    return item.before is not None and item.after is not None and item.before.data == item.after.data
 
 
 def _has_changed(applied: Applied, base: Applied | None) -> bool:
@@ -461,12 +383,3 @@ def _parameter_kinds(resources: Iterable[Resource]) -> Iterable[tuple[str, str]]
         kind = spec.get("paramKind") if isinstance(spec, Mapping) else None
         if isinstance(kind, Mapping):
             yield str(kind.get("apiVersion")), str(kind.get("kind"))
-
-
-_NAMED = 10
-
-
-def some(names: list[str]) -> str:
-    """A few of many names."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
