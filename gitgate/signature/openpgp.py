@@ -298,8 +298,9 @@ def _key_failures(
             yield Failure(Code.KEY_NOT_YET_VALID, f"key {each.fingerprint} is younger than now or than the signature")
     if key.invalid or primary.invalid or not key.can_sign:
         yield Failure(Code.KEY_NOT_AUTHORIZED, f"key {key.fingerprint} may not make signatures")
-    if ALGORITHMS.get(packet.algorithm) == "rsa":
+    algorithm = ALGORITHMS.get(packet.algorithm)
+    if algorithm == "rsa":
         if key.bits < strength.rsa_bits:
             yield Failure(Code.SIG_ALGO_WEAK, f"RSA key of {key.bits} bits; accepted are {strength.rsa_bits} or more")
-    elif key.curve not in _CURVES:
+    elif algorithm in _ALGORITHMS and key.curve not in _CURVES:
         yield Failure(Code.SIG_ALGO_WEAK, f"curve {key.curve or 'unknown'}")

@@ -253,6 +253,24 @@ def test_s7_an_rsa_key_that_is_too_short(keys: SigningKeys, document: dict) -> N
             assert judge_raw(judge, commit) == expected
 
 
+@pytest.mark.parametrize(("algorithm", "detail"), [("dsa2048", "algorithm dsa"), ("secp256k1", "curve secp256k1")])
+def test_s7_algorithms_that_are_not_accepted(keys: SigningKeys, document: dict, algorithm: str, detail: str) -> None:
+    key = keys.gpg.get(algorithm) or keys.new_gpg(algorithm, algorithm)
+    people = {**document["principals"], algorithm: {"keys": [key_entry(key)]}}
+    parsed = parse_commit(signed(payload(), key.sign(payload())))
+    assert isinstance(parsed, CommitObject)
+    with signature_judge(make_signers(keys, {**document, "principals": people}), NOW) as judge:
+        assert judge.judge(parsed).failures == (Failure(Code.SIG_ALGO_WEAK, detail),)
+
+
+@pytest.mark.parametrize("algorithm", ["nistp256", "nistp384", "nistp521", "brainpoolP256r1", "brainpoolP512r1"])
+def test_curves_that_are_accepted(keys: SigningKeys, document: dict, algorithm: str) -> None:
+    key = keys.gpg.get(algorithm) or keys.new_gpg(algorithm, algorithm)
+    people = {**document["principals"], algorithm: {"keys": [key_entry(key)]}}
+    with signature_judge(make_signers(keys, {**document, "principals": people}), NOW) as judge:
+        assert judge_raw(judge, signed(payload(), key.sign(payload()))) == set()
+
+
 def test_s7_an_ssh_signature_for_another_purpose(keys: SigningKeys, judge: Judge) -> None:
     for_files = keys.ssh["bob"].sign(payload("bob"), namespace="file")
     assert judge(signed(payload("bob"), for_files)) == {Code.SIG_CLASS}
