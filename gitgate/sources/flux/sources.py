@@ -65,10 +65,13 @@ def find_source(owner: Owner, world: World, reference: Mapping[str, Any]) -> Flu
     resource = world.find(SOURCE_GROUP, kind, namespace, name)
     if resource is None:
         return FluxSource(Whose.UNKNOWN, key)
-    url = text(mapping(resource.data.get("spec")).get("url"))
-    if kind == "GitRepository" and url and normal_url(url) in _own_urls(owner, world):
+    spec = mapping(resource.data.get("spec"))
+    url, revision = text(spec.get("url")), _revision(spec)
+    ours = _own_revisions(owner, world) if kind == "GitRepository" and url else {}
+    if ours.get(normal_url(url)) == revision:
         return FluxSource(Whose.OURS, key)
-    return FluxSource(Whose.OTHERS, f"{key} ({_shown(url)})" if url else key)
+    told = f"{_shown(url)}, {revision}" if normal_url(url) in ours else _shown(url)
+    return FluxSource(Whose.OTHERS, f"{key} ({told})" if url else key)
 
 
 def normal_url(url: str) -> str:
@@ -77,15 +80,23 @@ def normal_url(url: str) -> str:
     return rest.rpartition("@")[2].rstrip("/").removesuffix(".git").lower()
 
 
-def _own_urls(owner: Owner, world: World) -> frozenset[str]:
-    found = set()
-    for key in owner.cluster.sources:
+def _own_revisions(owner: Owner, world: World) -> Mapping[str, str]:
+    """URLs of this repository, each with the branch that is judged."""
+    found = {}
+    for key in sorted(owner.cluster.sources):
         kind, _, place = key.partition(" ")
         namespace, _, name = place.partition("/")
         resource = world.find(SOURCE_GROUP, kind, namespace, name)
-        url = text(mapping(resource.data.get("spec")).get("url")) if resource is not None else key
-        found.add(normal_url(url))
-    return frozenset(found)
+        spec = mapping(resource.data.get("spec")) if resource is not None else {"url": key}
+        found[normal_url(text(spec.get("url")))] = _revision(spec)
+    return found
+
+
+def _revision(spec: Mapping[str, Any]) -> str:
+    """What of a repository is fetched. Source: fluxcd/source-controller, api/v1, `GitRepositoryRef`, in its order."""
+    reference = mapping(spec.get("ref"))
+    found = ((kind, text(reference.get(kind))) for kind in ("commit", "name", "semver", "tag", "branch"))
+    return next((f"{kind} {value}" for kind, value in found if value), "branch master")
 
 
 def _artifact(owner: Owner, world: World, namespace: str, name: str) -> FluxSource:

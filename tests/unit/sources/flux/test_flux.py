@@ -256,6 +256,18 @@ def test_the_same_url_is_the_same_repository() -> None:
     assert found(snapshot, "ConfigMap", "a").origin.owner == "Kustomization flux-system/apps"
 
 
+def test_another_branch_of_the_same_repository_is_not_what_is_judged() -> None:
+    same = (
+        "---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: again, namespace: flux-system}\n"
+        "spec: {url: 'https://example.com/a/b.git', ref: {branch: team}}\n"
+    )
+    files = {"clusters/one/apps.yaml": kustomization("apps", "./apps", source="again") + same}
+    snapshot = render({**bootstrap("one"), **files, "apps/a.yaml": CONFIG.format(name="a", value="x")})
+    (problem,) = snapshot.problems
+    assert problem.code == "agent-not-rendered"
+    assert "(https://example.com/a/b.git, branch team)" in problem.message
+
+
 def test_a_source_that_nothing_defines_is_found_and_its_directory_judged() -> None:
     files = {"clusters/one/apps.yaml": kustomization("apps", "./apps", source="gone")}
     snapshot = render({**bootstrap("one"), **files, "apps/a.yaml": CONFIG.format(name="a", value="x")})
