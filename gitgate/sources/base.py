@@ -62,6 +62,7 @@ class Memory:
         whole_files: Files of the tree that is being rendered that a kustomization takes as objects, not as patches.
         data_files: Files of that tree whose bytes a kustomization puts into a ConfigMap or Secret.
         entries: Keys of the owners at which agents were taken to begin to read.
+        walked: Was the base's tree walked?
         applied: Files with owners that other owners apply.
         own_urls: URLs that stand for this repository.
         source_roots: Sources of which this repository is only a directory, with that directory.
@@ -75,6 +76,7 @@ class Memory:
     whole_files: frozenset[str] = frozenset()
     data_files: frozenset[str] = frozenset()
     entries: set[str] = field(default_factory=set)
+    walked: bool = False
     applied: set[str] = field(default_factory=set)
     own_urls: set[str] = field(default_factory=set)
     source_roots: dict[str, str] = field(default_factory=dict)

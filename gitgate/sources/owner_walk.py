@@ -90,9 +90,13 @@ def walk_owners(tree: Tree, context: SourceContext, kinds: Sequence[OwnerKind]) 
     """Render every owner that an entry point leads to."""
     graph = KustomizeGraph(tree, context.documents)
     written = marked_objects(tree, context, (b".fluxcd.io", *(kind.mark for kind in kinds)))
+    flux = any(one.id.group.endswith(".fluxcd.io") for one in written)
+    made = tuple(candidates_of(_synchronised(tree, context) if flux else (), kinds))
     waiting = tuple(candidates_of(written, kinds))
-    roots = _roots(tree, context, waiting)
-    waiting = tuple(one.below(roots.get(one.entry.source, "")) for one in waiting)
+    roots = _roots(tree, context, (*waiting, *made))
+    waiting, made = (
+        tuple(one.below(roots.get(one.entry.source, "")) for one in candidates) for candidates in (waiting, made)
+    )
     walker = _Walker(Workshop(tree=tree, context=context, graph=graph, worlds={}), kinds, tuple(roots.items()))
     if context.clusters:
         _enter_named(walker, context.clusters, waiting, written)
@@ -103,10 +107,31 @@ def walk_owners(tree: Tree, context: SourceContext, kinds: Sequence[OwnerKind]) 
         fresh = tuple(one for one in group if not walker.has_reached(one))
         if fresh:
             walker.enter(walker.cluster(path, fresh, found=False), fresh, ())
+    fresh_start = not context.memory.walked
+    context.memory.walked = True
+    _enter_made(walker, [one for one in made if fresh_start or one.key in context.memory.entries])
     _enter_found(walker, waiting)
+    _enter_made(walker, made)
     _enter_argo_cd(walker, (), written)
     _enter_charts(walker, (), written)
     return walker.result()
+
+
+def _synchronised(tree: Tree, context: SourceContext) -> Iterable[Resource]:
+    from gitgate.sources.flux.instances import synchronised  # noqa: PLC0415 - see `OwnerKind`
+
+    return synchronised(tree, context)
+
+
+def _enter_made(walker: _Walker, made: Iterable[Candidate]) -> None:
+    """Walk from what the Flux operator makes, where no cluster begins yet; what the base began at comes first."""
+    memory, files = walker.workshop.context.memory, walker.workshop.context.documents.files(walker.workshop.tree)
+    for one in made:
+        place = one.entry.paths[0]
+        taken = any(inside(place, cluster.path) or inside(cluster.path, place) for cluster in walker.clusters)
+        if place in files.directories and not taken:
+            walker.enter(walker.cluster(place, (one,), found=False), (one,), ())
+            memory.entries.add(one.key)
 
 
 def _roots(tree: Tree, context: SourceContext, waiting: Sequence[Candidate]) -> Mapping[str, str]:

@@ -235,3 +235,58 @@ def test_a_cluster_beside_one_that_manages_itself_is_one_too() -> None:
     assert flaws(snapshot) == [("unreferenced-manifest", "clusters/two/apps/forgotten.yaml")]
     assert config(snapshot, "b").data["data"] == {"a": "x"}
     assert config(snapshot, "b").origin.cluster == "two"
+
+
+INSTANCE = """\
+sync: {kind: GitRepository, url: 'https://example.com/a', ref: refs/heads/main, path: ./apps/}
+kustomize:
+  patches:
+    - target: {kind: Kustomization, name: flux-system}
+      patch: |
+        apiVersion: kustomize.toolkit.fluxcd.io/v1
+        kind: Kustomization
+        metadata: {name: any}
+        spec: {postBuild: {substitute: {colour: blue}}}
+"""
+AS_OBJECT = (
+    "apiVersion: fluxcd.controlplane.io/v1\nkind: FluxInstance\nmetadata: {name: flux, namespace: flux-system}\nspec:\n"
+)
+AS_RELEASE = (
+    "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: flux-instance}\n"
+    "spec:\n  interval: 1h\n  chartRef: {kind: OCIRepository, name: x}\n  values:\n    instance:\n"
+)
+INSTANCES = {
+    "an object": ("clusters/home/instance.yaml", AS_OBJECT + textwrap.indent(INSTANCE, "  ")),
+    "values of a release": ("apps/flux/release.yaml", AS_RELEASE + textwrap.indent(INSTANCE, "      ")),
+    "a file of values": ("apps/flux/values/values.yaml", "instance:\n" + textwrap.indent(INSTANCE, "  ")),
+}
+
+
+@pytest.mark.parametrize("written", INSTANCES)
+def test_an_instance_of_the_flux_operator_says_where_its_cluster_begins(written: str) -> None:
+    path, text = INSTANCES[written]
+    files = {
+        path: text,
+        "apps/kustomization.yaml": "resources: [web/ks.yaml, top.yaml]\n",
+        "apps/top.yaml": CONFIG.format(name="top", value="${colour}"),
+        "apps/web/ks.yaml": kustomization("web", "./apps/web/app", "dependsOn: []\n", source="flux-system"),
+        "apps/web/app/a.yaml": CONFIG.format(name="a", value=1),
+        "old/ks.yaml": kustomization("old", "./gone", source="flux-system"),
+    }
+    snapshot = render(files)
+    assert [one for one in flaws(snapshot) if one[0] != "release-not-rendered"] == []
+    assert owned(snapshot) == {"a": "Kustomization flux-system/web", "top": "Kustomization flux-system/flux-system"}
+    assert config(snapshot, "top").data["data"] == {"a": "blue"}
+    assert {one.origin.cluster for one in snapshot.resources if one.origin.owner} == {"apps"}
+
+
+def test_an_instance_that_a_change_adds_gets_in_front_of_nothing() -> None:
+    shared = context()
+    files = {
+        "apps/ks.yaml": kustomization("web", "./web", "postBuild: {substitute: {colour: red}}\n"),
+        "web/a.yaml": CONFIG.format(name="a", value="${colour}"),
+    }
+    render_tree(tree(files), shared)
+    snapshot = render_tree(tree({**files, "x/instance.yaml": INSTANCES["an object"][1]}), shared)
+    assert config(snapshot, "a").data["data"] == {"a": "red"}
+    assert config(snapshot, "a").origin.cluster == "apps"
