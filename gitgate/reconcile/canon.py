@@ -37,6 +37,8 @@ def canonical(node: TypeNode, data: Mapping[str, Any]) -> dict[str, Any]:
     if node.name == CORE + "Secret":
         _convert_secret(decoded)
     _default(node, decoded)
+    if node.name == CORE + "Pod":
+        _tolerate(decoded.get("spec"))
     encoded = _encode(node, decoded)
     encoded.pop("status", None)
     return encoded if isinstance(encoded, dict) else {}
@@ -56,6 +58,20 @@ def _drop_protection(node: TypeNode, data: dict[str, Any]) -> None:
     if own is None or not isinstance(metadata, dict) or not isinstance(finalizers, list) or own not in finalizers:
         return
     metadata["finalizers"] = [name for name in finalizers if name != own]
+
+
+def _tolerate(spec: Any) -> None:
+    """Let a Pod stay on a failing node for a while: plugin/pkg/admission/defaulttolerationseconds/admission.go."""
+    found = (spec.get("tolerations") or []) if isinstance(spec, dict) else None
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        return
+    added = [
+        {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+        for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+        if not any(one.get("key") in (None, "", key) and one.get("effect") in (None, "", "NoExecute") for one in found)
+    ]
+    if added:
+        spec["tolerations"] = [*found, *added]
 
 
 def _decode(node: TypeNode, value: Any) -> Any:

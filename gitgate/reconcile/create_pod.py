@@ -69,7 +69,7 @@ def _volume_names(spec: Value, path: FieldPath) -> Iterator[tuple[int, Failure |
                 for field in ("key", "path"):
                     if source != "downwardAPI" and not item.get(field):
                         yield index, required((*place, source, "items", number, field)), name
-        sources = sorted(volume.keys() - {"name"})
+        sources = sorted(volume.keys() - {"name"}, key=_source_order)
         for extra in sources[1:]:
             yield index, forbidden((*place, extra), "may not specify more than 1 volume type"), name
 
@@ -195,6 +195,20 @@ def network_handler(value: Value, path: FieldPath, root: Value) -> Iterator[Fail
     for header in value.get("httpHeaders") or ():
         if not _HEADER.match(header.get("name", "")):
             yield invalid((*path, "httpHeaders"), f'"{header.get("name", "")}"', _HEADER_WORDS)
+
+
+_SOURCES = (
+    "emptyDir", "hostPath", "gitRepo", "gcePersistentDisk", "awsElasticBlockStore", "secret", "nfs", "iscsi",
+    "glusterfs", "flocker", "persistentVolumeClaim", "rbd", "cinder", "cephfs", "quobyte", "downwardAPI", "fc",
+    "flexVolume",
+    "configMap", "azureFile", "vsphereVolume", "photonPersistentDisk", "portworxVolume", "azureDisk", "storageos",
+    "projected", "scaleIO", "csi", "ephemeral", "image",
+)  # fmt: skip
+"""As `validateVolumeSource` asks for them, so that the first one counts and the others are too many."""
+
+
+def _source_order(source: str) -> tuple[int, str]:
+    return (_SOURCES.index(source) if source in _SOURCES else len(_SOURCES), source)
 
 
 def port_name(name: str, path: FieldPath) -> Iterator[Failure]:

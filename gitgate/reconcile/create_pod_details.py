@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from gitgate.location import FieldPath
+from gitgate.location import FieldPath, format_field_path
 from gitgate.reconcile.create_pod import port_name
-from gitgate.reconcile.failure import Failure, forbidden, invalid, required
+from gitgate.reconcile.failure import Failure, forbidden, invalid, required, unsupported
 from gitgate.reconcile.labels import LABEL_WORDS, is_label
 from gitgate.reconcile.names import CORE
 from gitgate.reconcile.quantity import parse_quantity
@@ -50,6 +51,11 @@ def pod_spec(spec: Value, path: FieldPath, root: Value) -> Iterator[Failure]:
         yield from _host_names(spec, path)
     yield from _spread_twice(spec.get("topologySpreadConstraints") or (), path)
     yield from _host_ports_twice(spec, path)
+    system = (spec.get("os") or {}).get("name")
+    if system and system not in ("linux", "windows"):
+        yield replace(
+            unsupported((*path, "os", "name"), system, ("linux", "windows")), place=format_field_path((*path, "os"))
+        )
 
 
 def _host_ports_twice(spec: Value, path: FieldPath) -> Iterator[Failure]:

@@ -156,5 +156,6 @@ def _enums(node: TypeNode, value: Mapping[str, Any], path: FieldPath) -> Iterato
             # An empty text behind a pointer is there; elsewhere it is the same as none.
             there = item or present is values or node.declarations.get(key) is Declaration.POINTER
             if isinstance(item, str) and item not in allowed and there:
-                place = (*path, key)
+                indexed = (node.name, key) == (NETWORKING + "NetworkPolicySpec", "policyTypes")
+                place = (*path, key, values.index(item)) if indexed else (*path, key)
                 yield unsupported(place, item, _PROTOCOL_ORDER.get(node.name, allowed))

@@ -66,12 +66,12 @@ def job(spec: Value, path: FieldPath, root: Value) -> Iterator[Failure]:  # noqa
     mode = spec.get("completionMode") or "NonIndexed"
     if mode == "Indexed" and spec.get("completions") is None:
         yield required((*path, "completions"), "when completion mode is Indexed")
+    if spec.get("maxFailedIndexes") is not None and spec.get("backoffLimitPerIndex") is None:
+        yield required((*path, "backoffLimitPerIndex"), "when maxFailedIndexes is specified")
     if mode == "NonIndexed":
         for field in ("backoffLimitPerIndex", "maxFailedIndexes"):
             if spec.get(field) is not None:
                 yield invalid((*path, field), str(spec[field]), "requires indexed completion mode")
-    if spec.get("maxFailedIndexes") is not None and spec.get("backoffLimitPerIndex") is None:
-        yield required((*path, "backoffLimitPerIndex"), "when maxFailedIndexes is specified")
     policy = ((spec.get("template") or {}).get("spec") or {}).get("restartPolicy")
     if spec.get("podFailurePolicy") is not None and policy == "OnFailure":
         words = 'only "Never" is supported when podFailurePolicy is specified'

@@ -90,8 +90,9 @@ def _refused(node: TypeNode, before: Object, after: Object, version: str) -> tup
         refused = tuple(
             one for one in refused if one.code != CUSTOM_RESOURCE or not is_as_it_was(node, before, after, one)
         )
-    # apps/validation: a DaemonSet's update is judged before its content, everything else the other way round.
-    return changed + refused if node.name == APPS + "DaemonSet" else refused + changed
+    # apps/validation, core/validation: of these the update is judged before the content, of all others after it.
+    first = (APPS + "DaemonSet", CORE + "ConfigMap", CORE + "Secret")
+    return changed + refused if node.name in first else refused + changed
 
 
 def predict_kept(node: TypeNode, outcome: Outcome, kept: Iterable[FieldPath], version: str) -> Outcome:

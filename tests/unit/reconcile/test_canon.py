@@ -21,6 +21,7 @@ def schema(of_spec):
     return thing("apiextensions.k8s.io/v1", "CustomResourceDefinition", spec=spec)
 
 
+POD = thing("v1", "Pod", spec={"containers": [{"name": "a", "image": "a:1"}]})
 CLAIM = thing("v1", "PersistentVolumeClaim", spec={})
 
 SAME = [
@@ -46,6 +47,9 @@ SAME = [
     ("plain text in a Secret", thing("v1", "Secret", stringData={"a": "1"}), thing("v1", "Secret", data={"a": "MQ=="})),
     ("a probe's defaults", workload(container={"livenessProbe": {"tcpSocket": {"port": 1}}}),
      workload(container={"livenessProbe": {"tcpSocket": {"port": 1}, "periodSeconds": 10, "failureThreshold": 3}})),
+    ("how long a Pod stays on a failing node", POD, {**POD, "spec": {**POD["spec"], "tolerations": [
+        {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+        for state in ("not-ready", "unreachable")]}}),
     ("a finalizer that the server sets itself", CLAIM,
      {**CLAIM, "metadata": {**CLAIM["metadata"], "finalizers": ["kubernetes.io/pvc-protection"]}}),
     ("what no schema has, in a schema below items", schema({"type": "array", "items": {"type": "string"}}),

@@ -193,6 +193,12 @@ def test_a_health_check_port_that_is_of_no_more_use_goes_by_itself() -> None:
     assert reasons(update(balancer, other))
 
 
+def test_a_secret_says_first_what_may_not_change() -> None:
+    said = reasons(update(SECRET, changed(SECRET, "type", "kubernetes.io/tls")))
+    assert said[0] == 'type: Invalid value: "kubernetes.io/tls": field is immutable'
+    assert said[1] == "data[tls.crt]: Required value"
+
+
 def test_a_class_moves_from_the_annotation_to_the_field_and_no_further() -> None:
     # API servers say so of claims with the older annotation, 1.37.
     annotated = {"name": "web", "annotations": {"volume.beta.kubernetes.io/storage-class": "a"}}
