@@ -152,14 +152,14 @@ def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebo
     absent: set[str] = set()
     count = 0
     for rulebook in rulebooks:
-        bounds, defects = _prepare(rulebook, settings, engine)
+        bounds, defects, unable = _prepare(rulebook, settings, engine)
         count += len({bound.policy.name for bound in bounds})
         findings += defects
         if not rulebook.proposed:
             baseline += defects
         new = Surroundings(_namespaces(after), rulebook.parameters, user, earlier=_namespaces(before), served=served[0])
         if not rulebook.proposed and proposal.change.base is not None:
-            unknown = unanswered(_of_clusters(rulebook), requests.proposed, new)
+            unknown = unanswered(unable, requests.proposed, new)
             findings += _unique(_answered(answer, rulebook) for answer in unknown)
         if not bounds:
             continue
@@ -212,8 +212,10 @@ def _type_warnings(
     )
 
 
-def _prepare(rulebook: _Rulebook, settings: Settings, engine: Engine) -> tuple[tuple[Bound, ...], tuple[Finding, ...]]:
-    """Compile what is bound; whatever cannot run is a finding."""
+def _prepare(
+    rulebook: _Rulebook, settings: Settings, engine: Engine
+) -> tuple[tuple[Bound, ...], tuple[Finding, ...], tuple[Bound, ...]]:
+    """Compile what is bound; whatever cannot run is a finding, and comes last where it can in a cluster."""
     findings: list[Finding] = [
         Finding(
             rule="policy/invalid", severity=Severity.ERROR, message=problem.message, location=problem.location,
@@ -229,6 +231,7 @@ def _prepare(rulebook: _Rulebook, settings: Settings, engine: Engine) -> tuple[t
         findings += defects
         variants.append((policy, program))
     bounds = []
+    unable = []
     for binding in rulebook.bindings:
         if binding.defects:
             defect = binding.defects[0]
@@ -237,9 +240,11 @@ def _prepare(rulebook: _Rulebook, settings: Settings, engine: Engine) -> tuple[t
             message = f"there is no policy {binding.policy}, so the binding enforces nothing"
             findings.append(_finding("binding-without-policy", message, binding.resource, ("spec", "policyName")))
         else:
-            bounds += [Bound(policy, binding, program) for policy, program in policies[binding.policy] if program]
+            found = [Bound(policy, binding, program) for policy, program in policies[binding.policy] if program]
+            bounds += [bound for bound in found if bound.program.runnable]
+            unable += [bound for bound in found if not bound.program.runnable]
     findings += _unbound(rulebook)
-    return tuple(bounds), tuple(findings)
+    return tuple(bounds), tuple(findings), tuple(unable)
 
 
 def _unbound(rulebook: _Rulebook) -> Iterator[Finding]:
@@ -251,23 +256,18 @@ def _unbound(rulebook: _Rulebook) -> Iterator[Finding]:
             yield _finding("policy-without-binding", message, policy.resource, ("metadata", "name"))
 
 
-def _of_clusters(rulebook: _Rulebook) -> list[Bound]:
-    """Policies that only a cluster can judge by, with their bindings; they have no program."""
-    policies = {policy.name: policy for policy in rulebook.policies if policy.asks_cluster and not policy.defects}
-    chosen = (item for item in rulebook.bindings if item.policy in policies and not item.defects)
-    return [Bound(policies[binding.policy], binding, Program(-1)) for binding in chosen]
-
-
 def _compile(policy: Policy, settings: Settings, engine: Engine) -> tuple[Program | None, list[Finding]]:
-    """A policy's program, or why it cannot run."""
+    """A policy's program, and why it cannot run; None for one that no cluster would run, either."""
     if policy.defects:
         return None, [_finding("invalid", defect.message, policy.resource, defect.field) for defect in policy.defects]
     if policy.asks_cluster:
         message = f"policy {policy.name} uses authorizer, and only a cluster can say what that answers"
-        return None, [_finding("not-evaluable", message, policy.resource, ("spec",))]
+        # It is never compiled.
+        return Program(-1, limit=message), [_finding("not-evaluable", message, policy.resource, ("spec",))]
     program = engine.compile(policy.source)
     if program.limit is not None:
-        return None, [_finding("limit", f"compiling policy {policy.name} {program.limit}", policy.resource, ("spec",))]
+        words = f"compiling policy {policy.name} {program.limit}"
+        return program, [_finding("limit", words, policy.resource, ("spec",))]
     findings = [
         _finding(
             "compile-error",
@@ -280,7 +280,7 @@ def _compile(policy: Policy, settings: Settings, engine: Engine) -> tuple[Progra
     ]
     if not policy.resource.origin.path.startswith(BUNDLED):
         findings += _too_new(policy, program, settings)
-    return (None if findings else program), findings
+    return (program if program.beyond or not findings else None), findings
 
 
 def _too_new(policy: Policy, program: Program, settings: Settings) -> Iterator[Finding]:

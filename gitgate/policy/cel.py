@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from gitgate.errors import ToolError
+from gitgate.policy.cel_names import BEYOND
 from gitgate.process import Coprocess
 
 DEPTH_LIMIT = 100
@@ -130,6 +131,11 @@ class Program:
     requirements: tuple[Requirement, ...] = ()
     limit: str | None = None
     doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def beyond(self) -> bool:
+        """May an API server be able to run what cannot be run here?"""
+        return self.limit is not None or any(problem.message.startswith(BEYOND) for problem in self.problems)
 
     @property
     def runnable(self) -> bool:

@@ -21,10 +21,11 @@ from cel_expr_python import cel
 
 from gitgate.policy.cel_library import FUNCTIONS, INTERNAL, STANDARD_STRING, TIMES, Function, Type, introduced
 from gitgate.policy.cel_literals import literal_errors
-from gitgate.policy.cel_names import without_strings
+from gitgate.policy.cel_names import BEYOND, without_strings
 from gitgate.policy.checked_expression import CheckedExpression, Node
 from gitgate.policy.field_types import LIST_OF, Shape, read_fields
 
+_TOO_DEEP = re.compile(r"recursion (?:depth|limit)", re.IGNORECASE)
 _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): ([^\n]*)")
 _EXTENSIONS = [
     {"name": "strings", "version": 2},
@@ -172,7 +173,7 @@ class Environment:
         try:
             program = _runner().deserialize(bound.encode())
         except RuntimeError as error:
-            raise CompileError(f"the CEL engine cannot run it: {_first_line(error)}") from error
+            raise CompileError(f"{BEYOND}: {_first_line(error)}") from error
         self.checked.append((text, checked))
         name = kind.name().lower()
         if name == "dyn":
@@ -672,8 +673,10 @@ def result_value(result: Any) -> tuple[Any, str | None]:
 
 def _compile_error(error: Exception) -> CompileError:
     match = _ERROR.search(str(error))
+    if _TOO_DEEP.search(str(error)):
+        return CompileError(f"{BEYOND}: it is nested more than 32 levels deep")
     if match is None:
-        return CompileError(f"the CEL engine does not take it: {_first_line(error)}")
+        return CompileError(f"{BEYOND}: {_first_line(error)}")
     return CompileError(match[3].replace(" (in container '')", ""), int(match[1]), int(match[2]))
 
 

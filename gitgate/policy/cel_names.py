@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+BEYOND = "gitgate's CEL engine does not take it"
+"""What the message of a problem starts with that is none to an API server."""
 _RESERVED = frozenset({
     "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let",
     "loop", "package", "namespace", "return", "var", "void", "while",

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from gitgate.location import FieldPath
 from gitgate.policy.cel import Engine, Item, Outcome, Program
+from gitgate.policy.cel_names import BEYOND
 from gitgate.policy.conversion import converted
 from gitgate.policy.definition import Action, Binding, Policy
 from gitgate.policy.matching import Target, is_exempt, labels_of, matches_object, matches_target, selects, version_asked
@@ -287,18 +288,25 @@ def is_asked_of_edits(answer: Answer) -> bool:
 
 
 def unanswered(bounds: Sequence[Bound], requests: Iterable[Request], surroundings: Surroundings) -> Iterator[Answer]:
-    """What is not known of requests that a change leads to, as only a cluster can judge by these policies."""
+    """What is not known of requests that a change leads to, as these policies can be asked in a cluster only."""
     for request in requests if bounds else ():
         if request.untouched:
             continue
         meant = [bound for bound in bounds if _concerns(bound, request.target)]
         served = surroundings.served.request(request) if meant else request
         for bound in _meant(meant, served, surroundings):
+            asks = bound.policy.asks_cluster
             yield Answer(
-                code=Code.NOT_EVALUABLE, policy=bound.policy, binding=bound.binding, request=request,
-                action=_strictest(bound.binding),
-                message="it uses authorizer, and only a cluster can say what that answers",
-            )  # fmt: skip
+                code=Code.NOT_EVALUABLE if asks else Code.LIMIT,
+                policy=bound.policy,
+                binding=bound.binding,
+                request=request,
+                action=_strictest(bound.binding) if asks else None,
+                message=f"it uses authorizer, and {_CLUSTER}" if asks else f"{BEYOND}, and {_CLUSTER}",
+            )
+
+
+_CLUSTER = "only a cluster can say what that answers"
 
 
 def _concerns(bound: Bound, target: Target) -> bool:

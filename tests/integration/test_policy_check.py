@@ -316,6 +316,18 @@ def test_what_only_a_cluster_can_judge_does_not_pass_unjudged(repository, text, 
     assert own(ended, "existing") == [("policy/not-evaluable", "error")]
 
 
+def test_what_an_api_server_can_run_and_gitgate_cannot_does_not_pass_unjudged(repository) -> None:
+    text = policy(expression=" + ".join(["'a'"] * 40) + " != ''")
+    shop(repository, text)
+    repository.commit({"apps/settings.yaml": config_map()}, branch="change")
+    ended = judge(repository)
+    assert (ended.code, own(ended), own(ended, "existing")) == (0, [], [("policy/compile-error", "error")])
+    repository.commit({"apps/web.yaml": deployment(replicas=3)}, branch="change")
+    ended = judge(repository)
+    assert (ended.code, own(ended)) == (1, [("policy/limit", "error")])
+    assert "only a cluster can say" in " ".join(finding["message"] for finding in ended.report["findings"])
+
+
 def test_a_policy_about_everything_is_not_asked_about_policies(repository) -> None:
     shop(repository, policy(expression="false", groups="['*']", resources="['*']").replace("['v1']", "['*']"))
     repository.commit({"policies/other.yaml": policy("other")}, branch="change")
