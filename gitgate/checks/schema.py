@@ -101,11 +101,31 @@ version and the schema's content. Never findings, as those name an object and it
 
 
 @dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of one kind.
+
+    Attributes:
+        proposed: Its schema as the change leaves it; None where there is none.
+        base: Its schema at the base; None where there is none.
+        lifecycle: When Kubernetes introduced, deprecated and removed it, where that is of interest.
+        withdrawn: Does the change leave a definition that does not serve this version?
+        named: Is there a schema, an end of life, or a definition that does not serve it?
+    """
+
+    proposed: KindSchema | None
+    base: KindSchema | None
+    lifecycle: Lifecycle | None
+    withdrawn: bool
+    named: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Judge:
     """The two catalogs of one Kubernetes version: what the base says, and what the change proposes."""
 
     base: SchemaCatalog
     proposed: SchemaCatalog
+    kinds: dict[tuple[str, str, str], _Known] = field(default_factory=dict, compare=False, repr=False)
 
     def of_base(self) -> _Judge:
         return _Judge(self.base, self.base)
@@ -114,13 +134,20 @@ class _Judge:
     def version(self) -> str:
         return self.proposed.version
 
+    def of(self, resource: Resource) -> _Known:
+        """What is known of the object's kind; worked out once, as few kinds make up most of a repository."""
+        name = (resource.id.group, resource.id.version, resource.id.kind)
+        known = self.kinds.get(name)
+        if known is None:
+            proposed, base, lifecycle = self.proposed.find(*name), self.base.find(*name), lifecycle_of(*name)
+            withdrawn = proposed is None and self.proposed.withdraws(*name)
+            named = any((proposed, base, lifecycle, withdrawn, self.base.withdraws(*name)))
+            known = self.kinds[name] = _Known(proposed, base, lifecycle, withdrawn, named)
+        return known
+
     def knows(self, resource: Resource) -> bool:
         """Does either catalog, or an end of life, say what becomes of objects of this kind?"""
-        name = (resource.id.group, resource.id.version, resource.id.kind)
-        catalogs = (self.proposed, self.base)
-        return lifecycle_of(*name) is not None or any(
-            catalog.find(*name) is not None or catalog.withdraws(*name) for catalog in catalogs
-        )
+        return self.of(resource).named
 
 
 def _definitions(snapshot: Snapshot) -> tuple[Resource, ...]:
@@ -143,20 +170,19 @@ def _rejected(snapshot: Snapshot, kinds: frozenset[str]) -> Iterator[Finding]:
 
 
 def _judge_resource(resource: Resource, judge: _Judge, allowed: frozenset[str], memory: _Memory) -> Iterator[Finding]:
-    name = (resource.id.group, resource.id.version, resource.id.kind)
-    proposed, base = judge.proposed.find(*name), judge.base.find(*name)
-    lifecycle = lifecycle_of(*name)
-    schema = proposed or base
-    withdrawn = proposed is None and judge.proposed.withdraws(*name) and not _is_allowed(resource, allowed)
+    known = judge.of(resource)
+    base, lifecycle = known.base, known.lifecycle
+    schema = known.proposed or base
+    withdrawn = known.withdrawn and not _is_allowed(resource, allowed)
     if schema is None or withdrawn:
         yield from _without_schema(resource, judge.version, lifecycle, allowed, withdrawn=withdrawn)
         return
     found = _violations(resource, schema, judge.version, memory)
     yield from (_violation_finding(resource, violation) for violation in found)
     if base is not None and base.source != schema.source:
-        known = {(violation.code, violation.field) for violation in found}
+        told = {(violation.code, violation.field) for violation in found}
         for violation in _violations(resource, base, judge.version, memory):
-            if (violation.code, violation.field) not in known:
+            if (violation.code, violation.field) not in told:
                 yield _only_under_changed_definition(resource, violation)
     if lifecycle is not None and lifecycle.is_deprecated_in(judge.version):
         yield _deprecated(resource, lifecycle)
