@@ -15,6 +15,7 @@ from gitgate.reconcile import (
     create_admission,
     create_definitions,
     create_details,
+    create_expressions,
     create_kinds,
     create_limits,
     create_objects,
@@ -36,6 +37,7 @@ Rule = Callable[[Mapping[str, Any], FieldPath, Mapping[str, Any]], Iterator[Fail
 _TABLES: tuple[Mapping[str, Rule], ...] = (
     create_pod.RULES, create_kinds.RULES, create_pod_details.RULES, create_workloads.RULES, create_objects.RULES,
     create_services.RULES, create_admission.RULES, create_limits.RULES, create_definitions.RULES, create_details.RULES,
+    create_expressions.RULES,
 )  # fmt: skip
 RULES: Mapping[str, tuple[Rule, ...]] = {
     name: tuple(table[name] for table in _TABLES if name in table) for table in _TABLES for name in table

@@ -36,6 +36,11 @@ OWN_KIND = {**thing("apiextensions.k8s.io/v1", "CustomResourceDefinition"), "met
     "group": "example.com", "scope": "Namespaced", "names": {"kind": "Foo", "plural": "foos"},
     "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
         "type": "object", "properties": {"metadata": {"type": "object"}, "spec": {"type": "object"}}}}}]}}  # fmt: skip
+POLICY = thing("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", spec={
+    "matchConstraints": {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]},
+    "paramKind": {"apiVersion": "v1", "kind": "ConfigMap"}, "variables": [{"name": "a", "expression": "1"}],
+    "validations": [{"expression": "variables.a == 1 && 'variables.c' != object.variables.d", "messageExpression": "params.data.text"},
+                    {"expression": "[1].all(variables, variables.e == 1) // params"}]})  # fmt: skip
 SCHEMA = "spec.versions.0.schema.openAPIV3Schema"
 
 REFUSED: list[tuple[dict[str, Any], str, object, str]] = [
@@ -95,6 +100,11 @@ REFUSED: list[tuple[dict[str, Any], str, object, str]] = [
     (workload(), f"{POD}.volumes", [{"name": "a", "azureDisk": {"diskName": "a", "diskURI": "b"}, "persistentVolumeClaim": {"claimName": "a"}}],
      f"{POD}.volumes[0].azureDisk: Forbidden: may not specify more than 1 volume type"),
     (RULE, "spec.policyTypes", ["Ingress", "Outgress"], "spec.policyTypes[1]: Unsupported value"),
+    (POLICY, "spec.variables.0.name", "b", "spec.validations[0].expression: Invalid value"),
+    (POLICY, "spec.variables", None, "undefined field 'a'"),
+    (POLICY, "spec.variables", [{"name": "b", "expression": "variables.a"}, {"name": "a", "expression": "1"}], "spec.variables[0].expression"),
+    (POLICY, "spec.matchConditions", [{"name": "a", "expression": "variables.a == 1"}], "spec.matchConditions[0].expression"),
+    (POLICY, "spec.paramKind", None, "undeclared reference to 'params'"),
     (DISK, "spec.volumeAttributesClassName", "fast", "has to be specified when using volumeAttributesClassName"),
     (INGRESS, "spec.defaultBackend.service.port.name", "longer-than-15-characters", "must be no more than 15 characters"),
     (INGRESS, "spec.defaultBackend.service.port", {"name": "a", "number": 1}, "cannot set both port name & port number"),
@@ -113,7 +123,7 @@ def test_an_object_that_the_server_refuses(base: dict, path: str, value: object,
     assert any(reason in text for text in said), said
 
 
-@pytest.mark.parametrize("good", [CRON, DISK, TLS, RULE, ROLE, CLASS, STORE, INGRESS, RUNTIME, SCALER, OWN_KIND, service(), workload(),
+@pytest.mark.parametrize("good", [CRON, DISK, TLS, RULE, ROLE, CLASS, STORE, INGRESS, RUNTIME, SCALER, OWN_KIND, POLICY, service(), workload(),
                                   changed(ROLE, "metadata.name", "system:a:b"), service(clusterIP="None")])  # fmt: skip
 def test_an_object_that_the_server_takes(good: dict) -> None:
     assert reasons(create(good)) == []
