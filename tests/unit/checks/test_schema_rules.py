@@ -82,7 +82,16 @@ EMITTERS = (
 """The modules that give codes of the schema check."""
 _HYPHENATED = re.compile(r"(schema/)?[a-z][a-z0-9]*(-[a-z0-9]+)+\Z")
 NO_CODES = frozenset(
-    {"date-time", "in-cluster", "kustomize-controller", "path-missing", "test-failure", "test-success", "utf-8"}
+    {
+        "date-time",
+        "flux-system",
+        "in-cluster",
+        "kustomize-controller",
+        "path-missing",
+        "test-failure",
+        "test-success",
+        "utf-8",
+    }
 )
 """Hyphenated words that the emitters use for something else."""
 
