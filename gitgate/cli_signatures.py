@@ -45,7 +45,7 @@ def verify(  # noqa: PLR0913 - one parameter for each option
     Judged by .gitgate/signers.yaml of BASE. Without a range these are the commits that HEAD would bring into the
     upstream's default branch.
 
-    Exit codes: 0 every commit is accepted, 1 one is refused, 2 usage or signers file, 3 undetermined.
+    Exit codes: 0 every commit is accepted, 1 one is refused, 2 usage or signers file, 3 undetermined, or no commit.
     """
     from gitgate.attestations import attest_verification, plan_attestation, write_attestation  # noqa: PLC0415
     from gitgate.enforcement import split_range, verify_revisions  # noqa: PLC0415

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from gitgate.errors import RepositoryError, UsageError
 from gitgate.git import MergeConflict, Repository
+from gitgate.report import Verdict
 from gitgate.signature.clock import current_time
 from gitgate.signature.signers import Signers
 from gitgate.signature.signers_file import SIGNERS_PATH, load_signers
@@ -82,7 +83,14 @@ def verify_revisions(  # noqa: PLR0913 - a range, and what it is judged by
         trust_roots=trust_roots,
         attested=attested,
     )
-    return verify(repository, request, base_name=base_name, head_name=head_name)
+    verification = verify(repository, request, base_name=base_name, head_name=head_name)
+    if not verification.range.commits and verification.verdict is Verdict.ACCEPTED:
+        # A range that is empty by mistake, such as HEAD..HEAD in a job, must not look like one that was verified.
+        raise RepositoryError(
+            f"{head_name} has no commit that {base_name} lacks, so there is nothing to verify",
+            remedy="Name a range with commits, as in `gitgate verify main..topic`.",
+        )
+    return verification
 
 
 def verify(repository: Repository, request: VerificationRequest, *, base_name: str, head_name: str) -> Verification:

@@ -108,6 +108,14 @@ def test_a_base_without_signers_is_no_pass(tmp_path: Path) -> None:
     assert "demands no signatures" in ended.stderr
 
 
+@pytest.mark.parametrize("text", ["main..main", "change..main", "main..change"])
+def test_a_range_without_commits_is_no_pass(shop: RepositoryBuilder, text: str) -> None:
+    ended = verify(shop, text)
+    assert ended.code == 3
+    assert "so there is nothing to verify" in ended.stderr
+    assert ended.stdout == ""
+
+
 def test_what_cannot_be_merged_is_no_pass(shop: RepositoryBuilder, keys: SigningKeys) -> None:
     commit_signed(shop, keys.gpg["carol"], {"app.yaml": "a: 2\n"})
     commit_signed(shop, keys.gpg["carol"], {"app.yaml": "a: 3\n"}, branch="main")
