@@ -56,6 +56,7 @@ class Memory:
     Attributes:
         roots: Directories of kustomizations that were rendered.
         charts: Directories of charts that were rendered with their default values.
+        read_files: Files that were judged, or rendered from, in the base.
         plain_files: Files with objects that were judged as they stand.
         plain_directories: The directories of these files.
         plain_trees: Those of them with no kustomization anywhere below: an agent may read all that is below them.
@@ -70,6 +71,7 @@ class Memory:
 
     roots: set[str] = field(default_factory=set)
     charts: set[str] = field(default_factory=set)
+    read_files: set[str] = field(default_factory=set)
     plain_files: set[str] = field(default_factory=set)
     plain_directories: set[str] = field(default_factory=set)
     plain_trees: set[str] = field(default_factory=set)
@@ -92,6 +94,10 @@ class Memory:
         self.plain_directories.update(parent(path) for path in self.plain_files)
         above = {directory for kustomization in kustomizations for directory in ancestors(kustomization)}
         self.plain_trees.update(self.plain_directories - above)
+
+    def remember_read(self, files: Mapping[str, Coverage]) -> None:
+        """Keep what was read for the next rendering."""
+        self.read_files.update(path for path, state in files.items() if state in {Coverage.JUDGED, Coverage.CONSUMED})
 
     def is_plain_tree(self, directory: str) -> bool:
         """Would an agent that reads a directory of the base with all that is below it read this one?"""

@@ -95,10 +95,13 @@ def render_with_owners(tree: Tree, context: SourceContext) -> tuple[Snapshot, Wa
         resources.extend(_in_cluster(_unpatched(one, patched), walk) for one in rendering.resources)
         problems.extend(rendering.problems)
         files = {**files, **rendering.files}
-    read = walk.files if walk is not None else None
-    data = partial(context.documents.source, tree)
-    problems, files = templates_apart(problems, files, resources, read=read, memory=context.memory, data=data)
-    problems.extend(uncovered(walk.reached.closures, files) if walk is not None else ())
+    if walk is not None:  # otherwise settings say what is applied
+        problems, files = templates_apart(
+            problems, files, resources, read=walk.files, graph=walk.reached.graph, memory=context.memory,
+            data=partial(context.documents.source, tree),
+        )  # fmt: skip
+        problems.extend(uncovered(walk.reached.closures, files))
+    context.memory.remember_read(files)
     if len(resources) > context.resource_limit:
         message = f"the tree renders to {len(resources)} objects, more than the limit of {context.resource_limit}"
         problems.append(Problem(code="yaml-limit", message=message, location=Location(resources[0].origin.path)))

@@ -321,7 +321,7 @@ metadata:
         what=(
             "The file holds template actions outside of a string, and is nothing that an agent reads: it lies in a "
             "folder for templates, away from manifests, or where the owners of this repository do not lead. Where the "
-            "base could read it, that is `schema/yaml-template` instead."
+            "base could read it, or a kustomization names it, that is `schema/yaml-template` instead."
         ),
         why="What something else renders it to, and applies, was not judged.",
         remedy="Nothing, if it is meant so; or list it under `exclude` in .gitgate/settings.yaml.",

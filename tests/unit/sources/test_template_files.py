@@ -37,18 +37,29 @@ def test_a_template_that_no_agent_reads_is_a_note(files: dict[str, str]) -> None
     {"web/a.yaml": DEPLOYMENT, "new/b.yaml": TEMPLATE},
     {"web/kustomization.yaml": "resources: [b.yaml]\n", "web/b.yaml": TEMPLATE},
     {"flux/ks.yaml": FLUX, "apps/templates/a.yaml": TEMPLATE},
-], ids=["among manifests", "an object in a new directory", "named by a kustomization", "read by Flux"])  # fmt: skip
+    {"flux/ks.yaml": FLUX, "apps/a.yaml": DEPLOYMENT, "other/kustomization.yaml": "resources: [b.yaml]\n",
+     "other/b.yaml": TEMPLATE},
+    {"flux/ks.yaml": FLUX, "apps/a.yaml": DEPLOYMENT, "other/kustomization.yaml": "resources: [templates]\n",
+     "other/templates/kustomization.yaml": "resources: {{ names }}\n"},
+], ids=["among manifests", "an object in a new directory", "named by a kustomization", "read by Flux",
+        "named where no agent leads", "built upon where no agent leads"])  # fmt: skip
 def test_a_template_where_an_agent_may_read_it_is_an_error(files: dict[str, str]) -> None:
     (path,) = (path for path, text in files.items() if "{{" in text)
     assert f"yaml-template {path}" in codes(files)
 
 
-def test_a_change_cannot_make_a_manifest_a_template() -> None:
+BASE = {
+    "flux/ks.yaml": FLUX, "apps/a.yaml": DEPLOYMENT, "other/templates/a.yaml": DEPLOYMENT,
+    "other/base/kustomization.yaml": "resources: [b.yaml]\n", "other/base/b.yaml": DEPLOYMENT,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["other/templates/a.yaml", "other/base/b.yaml", "other/base/kustomization.yaml"])
+def test_a_change_cannot_make_a_template_of_what_was_judged(path: str) -> None:
     shared = context()
-    files = {"web/templates/a.yaml": DEPLOYMENT}
-    render_tree(tree(files), shared)
-    (problem,) = render_tree(tree({"web/templates/a.yaml": TEMPLATE}), shared).problems
-    assert problem.code == "yaml-template"
+    assert render_tree(tree(BASE), shared).problems == ()
+    after = render_tree(tree({**BASE, path: TEMPLATE}), shared)
+    assert ("yaml-template", path) in {(one.code, one.location.path) for one in after.problems}
 
 
 def test_documents_of_talos_are_no_objects() -> None:
