@@ -18,7 +18,7 @@ from gitgate.sources.coverage import uncovered
 from gitgate.sources.helm_source import HelmSource
 from gitgate.sources.kustomize import KustomizeSource
 from gitgate.sources.owner_walk import ARGO_CD, Walk, walk_owners
-from gitgate.sources.owners import OwnerKind, OwnerType
+from gitgate.sources.owners import OwnerKind, OwnerType, mapping
 from gitgate.sources.patched import patched_fields
 from gitgate.sources.paths import path_problems
 from gitgate.sources.plain import PlainSource
@@ -128,11 +128,11 @@ def _groups(tree: Tree, context: SourceContext, paths: Iterable[str]) -> Iterato
 
 
 def _unpatched(resource: Resource, patched: Mapping[str, tuple[FieldPath, ...]]) -> Resource:
-    """An owner that no other one applies: what those would lay over it is not known."""
-    fields = patched.get(resource.id.kind, ())
-    if not fields or not any(kind.owns(resource) for kind in OWNER_KINDS):
+    """An owner that no other one applies: whether those would lay over it what it lacks is not known."""
+    if resource.id.kind not in patched or not any(kind.owns(resource) for kind in OWNER_KINDS):
         return resource
-    return replace(resource, unresolved=(*resource.unresolved, *fields))
+    missing = (path for path in patched[resource.id.kind] if path[-1] not in mapping(resource.data.get("spec")))
+    return replace(resource, unresolved=(*resource.unresolved, *missing))
 
 
 def _in_cluster(resource: Resource, walk: Walk | None) -> Resource:

@@ -96,7 +96,8 @@ def _revision(spec: Mapping[str, Any]) -> str:
     """What of a repository is fetched. Source: fluxcd/source-controller, api/v1, `GitRepositoryRef`, in its order."""
     reference = mapping(spec.get("ref"))
     found = ((kind, text(reference.get(kind))) for kind in ("commit", "name", "semver", "tag", "branch"))
-    return next((f"{kind} {value}" for kind, value in found if value), "branch master")
+    told = next((f"{kind} {value}" for kind, value in found if value), "branch master")
+    return told.replace("name refs/heads/", "branch ")
 
 
 def _artifact(owner: Owner, world: World, namespace: str, name: str) -> FluxSource:

@@ -268,6 +268,34 @@ def test_another_branch_of_the_same_repository_is_not_what_is_judged() -> None:
     assert "(https://example.com/a/b.git, branch team)" in problem.message
 
 
+def test_the_same_branch_by_its_full_name_is_what_is_judged() -> None:
+    same = (
+        "---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: again, namespace: flux-system}\n"
+        "spec: {url: 'https://example.com/a/b.git', ref: {name: refs/heads/master}}\n"
+    )
+    files = {"clusters/one/apps.yaml": kustomization("apps", "./apps", source="again") + same}
+    snapshot = render({**bootstrap("one"), **files, "apps/a.yaml": CONFIG.format(name="a", value="x")})
+    assert found(snapshot, "ConfigMap", "a").origin.owner == "Kustomization flux-system/apps"
+
+
+@pytest.mark.parametrize(("own", "told"), [("", (("spec", "interval"),)), ("interval: [1]\n", ())])
+def test_of_an_owner_that_nobody_applies_is_left_open_what_it_lacks_and_patches_give_others(
+    own: str, told: tuple[tuple[str, str], ...]
+) -> None:
+    patch = "patches:\n- {target: {kind: Kustomization}, patch: '[{op: add, path: /spec/interval, value: 1h}]'}\n"
+    alone = kustomization("alone", "./apps").replace("interval: 10m\n", own or "suspend: false\n")
+    files = {
+        "clusters/one/apps.yaml": kustomization("apps", "./apps", patch),
+        "apps/a.yaml": CONFIG.format(name="a", value="x"),
+        "elsewhere/kustomization.yaml": "resources: [alone.yaml]\n",
+        "elsewhere/alone.yaml": alone,
+    }
+    (resource,) = [
+        one for one in render({**bootstrap("one"), **files}).resources if one.origin.path == "elsewhere/alone.yaml"
+    ]
+    assert resource.unresolved == told
+
+
 def test_a_source_that_nothing_defines_is_found_and_its_directory_judged() -> None:
     files = {"clusters/one/apps.yaml": kustomization("apps", "./apps", source="gone")}
     snapshot = render({**bootstrap("one"), **files, "apps/a.yaml": CONFIG.format(name="a", value="x")})
