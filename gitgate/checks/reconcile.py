@@ -21,6 +21,7 @@ from gitgate.reconcile.create_rules import CUSTOM_RESOURCE, REQUIRED_BY_SCHEMA
 from gitgate.reconcile.failure import Certainty, Failure
 from gitgate.reconcile.follow import follow
 from gitgate.reconcile.held import with_held
+from gitgate.reconcile.not_applied import ONLY_CREATED
 from gitgate.reconcile.places import place_of_origin
 from gitgate.reconcile.plan import Action, Plan, PlannedObject, make_plan
 from gitgate.reconcile.settings_ignored import ignore_fields
@@ -78,7 +79,8 @@ class ReconcileCheck:
 
 def _findings(plan: Plan, proposal: Proposal) -> Iterator[Finding]:
     for item in plan.objects:
-        yield from _planned(item)
+        if proposal.change.base is not None or not _may_be_created(item):
+            yield from _planned(item)
     if proposal.change.base is None:
         # Files that somebody names may be a part of what is applied: what they lack, the cluster may have.
         return
@@ -94,6 +96,11 @@ def _findings(plan: Plan, proposal: Proposal) -> Iterator[Finding]:
             yield _of_consequence(consequence, resource, gone=concerned.after is None)
 
 
+def _may_be_created(item: PlannedObject) -> bool:
+    """Is it refused by nothing but what applies it? Of files that somebody names nothing says that they are applied."""
+    return item.action is Action.BLOCKED and all(failure.code == ONLY_CREATED for failure in item.failures)
+
+
 def _planned(item: PlannedObject) -> Iterator[Finding]:
     if item.after is None:
         return
@@ -103,7 +110,7 @@ def _planned(item: PlannedObject) -> Iterator[Finding]:
                 finding = _finding("blocked", f"the API server would refuse it: {failure}", item.after, failure.field)
                 if failure.gate or (not item.owner and _PLACEHOLDER in failure.message):
                     finding = replace(finding, severity=Severity.WARNING)
-                yield replace(finding, fix=_FIX_NEW) if item.before is None else finding
+                yield replace(finding, fix=failure.remedy or (_FIX_NEW if item.before is None else None))
     elif item.action is Action.REPLACE:
         reason = item.failures[0] if item.failures else ""
         yield _finding("replaced", f"it is deleted and created anew: {reason}", item.after, ())

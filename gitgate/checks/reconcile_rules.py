@@ -27,7 +27,8 @@ RECONCILE_RULE_LIST: tuple[Rule, ...] = (
         id="reconcile/blocked",
         title="Change that the API server refuses",
         severity=Severity.ERROR,
-        what="Applying the new or changed object would fail: an immutable field changes, or its content is not valid. "
+        what="Applying the new or changed object would fail: an immutable field changes, or its content is not valid, "
+        "or nothing of its kind, or without a name, can be applied at all. "
         "It is a warning where the server refuses only while a feature gate is off, or where a value holds `${…}` and "
         "nothing says whether Flux replaces it.",
         why="After the merge the agent fails on it at every sync. The cluster keeps the old object, and depending on "

@@ -241,6 +241,14 @@ def _read_by(owner: Owner | None, annotations: Mapping[str, Any]) -> Mapping[str
     return {key: value for key, value in annotations.items() if not str(key).startswith(tuple(others))}
 
 
+def is_marked_as_hook(metadata: Mapping[str, Any], owner: Owner | None) -> bool:
+    """Does Argo CD, which may be who applies what nothing is known to apply, treat an object as a hook, or skip it?"""
+    annotations = _mapping(metadata.get("annotations"))
+    if owner is not None and owner.flux:
+        return False
+    return bool(_hook(annotations)) or isinstance(annotations.get(_HOOK), str)
+
+
 def _hook(annotations: Mapping[str, Any]) -> str:
     """Why Argo CD neither updates nor prunes an object: argo-cd/gitops-engine/pkg/sync/hook/hook.go, `IsHook`."""
     written = annotations.get(_HOOK)

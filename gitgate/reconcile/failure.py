@@ -33,6 +33,7 @@ class Failure:
         since: The first Kubernetes version that refuses it; empty for all.
         until: The first Kubernetes version that does not refuse it any more; empty for none.
         gate: The feature gate, off by default, that lets it pass; empty for none.
+        remedy: What to do about it; empty where changing the field is all there is.
     """
 
     code: str
@@ -44,6 +45,7 @@ class Failure:
     since: str = ""
     until: str = ""
     gate: str = ""
+    remedy: str = ""
 
     def __str__(self) -> str:
         where = self.place or format_field_path(self.field)

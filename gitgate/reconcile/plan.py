@@ -25,6 +25,7 @@ from gitgate.reconcile.ignored import IgnoredField, IgnoreRule, Pair, managers_i
 from gitgate.reconcile.kinds import Kinds
 from gitgate.reconcile.live import LiveState
 from gitgate.reconcile.merge import NOBODY, Owned, Sides
+from gitgate.reconcile.not_applied import not_applied
 from gitgate.reconcile.outcome import Outcome, predict_create, predict_kept, predict_update
 from gitgate.reconcile.ownership import named_managers, others, with_taken_over
 from gitgate.reconcile.pairs import pairs
@@ -271,8 +272,14 @@ class _Planner:
         if before is not None and self._live is None and _same_content(before.data, after.data):
             return item
         how = handling(after, owner, self._default)
-        node, release = self._kinds.find(after), self._kinds.release(after)
         item = replace(item, method=how.method)
+        refused = not_applied(after, owner, how)
+        if refused is not None:
+            return replace(item, action=Action.BLOCKED, failures=(refused,))
+        return self._predict(item, before, after, how)
+
+    def _predict(self, item: PlannedObject, before: Resource | None, after: Resource, how: Handling) -> PlannedObject:
+        node, release = self._kinds.find(after), self._kinds.release(after)
         found = self._judge(item, before, after, how, node)
         if node is None or not release or found.action is Action.UNCHANGED:
             return found

@@ -55,6 +55,34 @@ def test_a_container_without_an_image_is_rejected_although_openapi_allows_it(jud
     assert reconcile(ended) == ["reconcile/blocked"]
 
 
+NAMELESS = {**thing("batch/v1", "Job"), "metadata": {"generateName": "run-", "namespace": "shop"}, "spec": {
+    "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "a:1"}]}}}}  # fmt: skip
+EVICTION = thing("policy/v1", "Eviction")
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "fix"),
+    [(NAMELESS, 4, "Write `metadata.name`"), (EVICTION, 2, "Take it out of what is applied")],
+)
+def test_what_no_agent_can_apply_is_rejected_with_its_place_and_a_remedy(judge, data, line: int, fix: str) -> None:
+    ended = judge(text(workload()), text(data))
+    (finding,) = [one for one in ended.report["findings"] if one["rule"] == "reconcile/blocked"]
+    assert ended.code == 1
+    assert (finding["location"]["line"], fix in finding["fix"]) == (line, True)
+
+
+def test_what_no_agent_can_apply_and_the_base_has_blocks_nothing(judge) -> None:
+    ended = judge(text(NAMELESS), text(changed(NAMELESS, "metadata.labels", {"a": "b"})))
+    assert (ended.code, reconcile(ended), reconcile(ended, "existing")) == (0, [], ["reconcile/blocked"])
+
+
+def test_of_files_that_somebody_names_nothing_says_that_they_are_applied(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(text(NAMELESS))
+    (tmp_path / "eviction.yaml").write_text(text(EVICTION))
+    assert gitgate("validate", "job.yaml", cwd=tmp_path).code == 0
+    assert gitgate("validate", "eviction.yaml", cwd=tmp_path).code == 1
+
+
 def test_a_claim_may_not_vanish(judge) -> None:
     ended = judge(text(CLAIM), None)
     assert ended.code == 1

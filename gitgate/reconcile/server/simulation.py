@@ -15,6 +15,7 @@ from gitgate.reconcile.agents import Handling, find_owners, handling, owner_of
 from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.failure import Failure
 from gitgate.reconcile.kinds import Kinds
+from gitgate.reconcile.not_applied import ONLY_CREATED
 from gitgate.reconcile.plan import Action, PlannedObject
 from gitgate.reconcile.server.applier import Applied, Applier
 from gitgate.reconcile.server.client import Client, Trial, concurrently
@@ -365,6 +366,8 @@ def _left_out(item: PlannedObject) -> str:
         return "webhooks are not simulated"
     if item.id.group == "apiregistration.k8s.io" and item.id.kind == "APIService":
         return "aggregated APIs are not simulated"
+    if any(failure.code == ONLY_CREATED for failure in item.failures):
+        return "nothing that applies objects sends it"
     return ""
 
 

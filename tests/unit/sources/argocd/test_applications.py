@@ -494,10 +494,11 @@ def test_charts_of_applications_may_lead_to_one_another() -> None:
     assert "chart-default-values" not in [code for code, path, _ in told(snapshot) if path == "apps/Chart.yaml"]
 
 
-def test_an_object_without_a_name_is_another_one_each_time_whoever_applies_it() -> None:
+def test_a_hook_without_a_name_is_another_one_each_time_whoever_applies_it() -> None:
     job = (
-        "apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: before-, namespace: web}\nspec: {template: {spec: "
-        "{restartPolicy: Never, containers: [{name: a, image: 'a:1'}]}}}\n"
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: before-, namespace: web, annotations: "
+        "{argocd.argoproj.io/hook: PreSync}}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: a, "
+        "image: 'a:1'}]}}}\n"
     )
     was, shall_be = (render({"job.yaml": text}) for text in (job, job.replace("a:1", "a:2")))
     (item,) = make_plan(was, shall_be, "1.37").objects
