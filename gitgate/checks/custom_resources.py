@@ -108,14 +108,16 @@ class _Judge:
         if key not in self.programs:
             program = self.engine.compile(node.source(rule))
             problems = [(_PARTS[item.part], item.message, item.line, item.column) for item in program.problems]
+            versions = self.settings.kubernetes_versions
             for item in program.requirements:
-                for demanded in self.settings.kubernetes_versions:
-                    if _number(demanded) < _number(item.version):
+                for demanded in versions:
+                    if not item.is_met_by(demanded):
                         lacks = f"{item.what} exists from Kubernetes {item.version} on, not in {demanded}"
                         problems.append((_PARTS[item.part], lacks, item.line, item.column))
             if program.limit is not None:
                 problems.append(("rule", f"compiling it {program.limit}", 0, 0))
-            self.programs[key] = (None if problems else program, tuple(problems))
+            taken = program.runnable and program.is_taken(versions)
+            self.programs[key] = (program if taken else None, tuple(problems))
         return self.programs[key]
 
     def answers(

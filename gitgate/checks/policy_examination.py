@@ -278,16 +278,18 @@ def _compile(policy: Policy, settings: Settings, engine: Engine) -> tuple[Progra
         )
         for problem in program.problems
     ]
+    taken = not findings
     if not policy.resource.origin.path.startswith(BUNDLED):
         findings += _too_new(policy, program, settings)
-    return (program if program.beyond or not findings else None), findings
+        taken = taken and program.is_taken(settings.kubernetes_versions)
+    return (program if program.beyond or taken else None), findings
 
 
 def _too_new(policy: Policy, program: Program, settings: Settings) -> Iterator[Finding]:
     """What some demanded Kubernetes version does not have; shipped policies need not be in a cluster to judge."""
     for requirement in program.requirements:
         for version in settings.kubernetes_versions:
-            if _number(version) < _number(requirement.version):
+            if not requirement.is_met_by(version):
                 yield _finding(
                     "compile-error",
                     f"{requirement.what} exists from Kubernetes {requirement.version} on, not in {version}",
@@ -295,10 +297,6 @@ def _too_new(policy: Policy, program: Program, settings: Settings) -> Iterator[F
                     policy.field_of(requirement.part, requirement.index),
                     Position(requirement.line, requirement.column),
                 )
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.removeprefix("v").split(".")[:2])
 
 
 def _answered(answer: Answer, rulebook: _Rulebook) -> Finding:

@@ -95,6 +95,11 @@ class Requirement:
     line: int = 1
     column: int = 1
 
+    def is_met_by(self, version: str) -> bool:
+        """Does a Kubernetes version have it?"""
+        have, need = (tuple(map(int, one.removeprefix("v").split(".")[:2])) for one in (version, self.version))
+        return have >= need
+
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
@@ -141,6 +146,11 @@ class Program:
     def runnable(self) -> bool:
         """Can it be evaluated?"""
         return not self.problems and self.limit is None
+
+    def is_taken(self, versions: Sequence[str]) -> bool:
+        """Is it in force in some of these Kubernetes versions? Where nobody says which there are, it may be."""
+        taken = (all(one.is_met_by(version) for one in self.requirements) for version in versions)
+        return not versions or any(taken)
 
 
 @dataclass(frozen=True, slots=True)

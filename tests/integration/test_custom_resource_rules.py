@@ -160,6 +160,13 @@ def test_nothing_is_tolerated_before_kubernetes_1_30(repository) -> None:
     assert own(judge(repository, files, {WIDGET: widget(spec="size: 9\n  other: 1")})) == ["policy/crd-rule"]
 
 
+def test_a_rule_that_only_some_clusters_take_judges_all_the_same(repository) -> None:
+    settings = {".gitgate/settings.yaml": "version: 1\nkubernetesVersions: ['1.29', '1.33']\n"}
+    text = definition(SIZE, "{rule: \"isIP('::1') && self.size <= 5\"}")
+    ended = judge(repository, {CRD: text, WIDGET: widget(spec="size: 3"), **settings}, {WIDGET: widget(spec="size: 9")})
+    assert own(ended) == ["policy/crd-rule"]
+
+
 def test_what_the_change_mends_is_fixed(repository) -> None:
     assert own(edit(repository, SIZE, "{rule: self.size <= 5}", "size: 9", "size: 3"), "fixed") == ["policy/crd-rule"]
 

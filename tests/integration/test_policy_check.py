@@ -354,6 +354,16 @@ def test_a_library_that_is_newer_than_the_cluster_does_not_compile(repository) -
     assert own(ended, "existing") == [("policy/compile-error", "error")]
 
 
+@pytest.mark.parametrize(("versions", "code"), [("['1.29', '1.37']", 1), ("['1.29']", 0)])
+def test_a_policy_that_only_some_clusters_take_judges_all_the_same(repository, versions, code) -> None:
+    text = policy(expression="isIP('::1') && object.spec.replicas <= 5")
+    shop(repository, text, **{".gitgate/settings.yaml": f"version: 1\nkubernetesVersions: {versions}\n"})
+    repository.commit({"apps/web.yaml": deployment(replicas=6)}, branch="change")
+    ended = judge(repository)
+    assert (ended.code, own(ended, "existing")) == (code, [("policy/compile-error", "error")])
+    assert own(ended) == [("policy/denied", "error")] * code
+
+
 HOSTILE = {
     "replace bomb": "(('e' + object.kind)" + ".replace('e', 'eeeeeeeeeeeeeeeeeeee')" * 9 + ").size() > 0",
     "nested loops": "object.data.all(a, object.data.all(b, object.data.all(c, a != b || b != c || true)))",
