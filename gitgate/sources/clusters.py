@@ -16,6 +16,7 @@ from gitgate.sources.objects import file_locator, read_objects
 from gitgate.sources.owners import Entry, OwnerKind
 from gitgate.sources.tree_files import ancestors, inside, parent
 from gitgate.tree import Tree
+from gitgate.yaml_document import YamlDocument
 
 _SPELLINGS = (b"\\", b"!!", b"!<")
 """An escape or a tag (`!!binary`) in a file can spell a mark in other bytes, so such a file is read to be sure."""
@@ -95,6 +96,17 @@ def marked_objects(
     tree: Tree, context: SourceContext, marks: Iterable[bytes], where: Callable[[str], bool] = lambda _: True
 ) -> tuple[Resource, ...]:
     """Every object in files that may have one of the marks in them, as written; others say what cannot be read."""
+    found: list[Resource] = []
+    for path, document in marked_documents(tree, context, marks, where):
+        origin = Origin(path, document.index, (), document.line)
+        found.extend(read_objects(document.value, origin, file_locator(path, document)).resources)
+    return tuple(found)
+
+
+def marked_documents(
+    tree: Tree, context: SourceContext, marks: Iterable[bytes], where: Callable[[str], bool] = lambda _: True
+) -> Iterator[tuple[str, YamlDocument]]:
+    """Every document of these files, with its path."""
     marks = (*marks, *_SPELLINGS)
     paths = [
         path
@@ -106,15 +118,10 @@ def marked_objects(
         and not matches_any(context.exclude, path)
     ]
     context.documents.load(tree, paths)
-    found: list[Resource] = []
     for path in paths:
         data = context.documents.source(tree, path)
-        if data is None or not any(mark in data for mark in marks):
-            continue
-        for document in context.documents.read(tree, path).documents:
-            origin = Origin(path, document.index, (), document.line)
-            found.extend(read_objects(document.value, origin, file_locator(path, document)).resources)
-    return tuple(found)
+        if data is not None and any(mark in data for mark in marks):
+            yield from ((path, document) for document in context.documents.read(tree, path).documents)
 
 
 def candidates_of(resources: Iterable[Resource], kinds: Sequence[OwnerKind]) -> Iterator[Candidate]:

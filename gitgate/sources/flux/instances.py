@@ -9,39 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitgate.path_glob import matches_any
 from gitgate.resource import Origin, Resource, ResourceId
-from gitgate.sources.base import MANIFEST_SUFFIXES, SourceContext
-from gitgate.sources.manifest_files import RULEBOOK
+from gitgate.sources.base import SourceContext
+from gitgate.sources.clusters import marked_documents
 from gitgate.sources.owners import items, mapping, text
 from gitgate.tree import Tree
 from gitgate.yaml_document import read_yaml
 
+_MARK = b"sync"
 _NAMESPACE = "flux-system"
 _SOURCES = frozenset(("Bucket", "GitRepository", "OCIRepository"))
 
 
 def synchronised(tree: Tree, context: SourceContext) -> Iterator[Resource]:
     """The Kustomization of every instance of the tree, at the instance; those in hidden directories are put away."""
-    paths = [
-        path
-        for path in sorted(tree.entries)
-        if path.endswith(MANIFEST_SUFFIXES)
-        and path not in tree.special
-        and not path.startswith(RULEBOOK)
-        and not any(part.startswith(".") for part in path.split("/"))
-        and not matches_any(context.exclude, path)
-    ]
-    context.documents.load(tree, paths)
-    for path in paths:
-        data = context.documents.source(tree, path)
-        if data is None or b"sync" not in data or not (b"instance" in data or b"FluxInstance" in data):
-            continue
-        for document in context.documents.read(tree, path).documents:
-            origin = Origin(path, document.index, (), document.line)
-            found = _kustomization(mapping(document.value), origin)
-            if found is not None:
-                yield found
+    for path, document in marked_documents(tree, context, (_MARK,), _is_in_view):
+        found = _kustomization(mapping(document.value), Origin(path, document.index, (), document.line))
+        if found is not None:
+            yield found
+
+
+def _is_in_view(path: str) -> bool:
+    return not any(part.startswith(".") for part in path.split("/"))
 
 
 def _kustomization(value: Mapping[str, Any], origin: Origin) -> Resource | None:
