@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from gitgate.reconcile.apply import ApplyMethod
@@ -71,7 +72,16 @@ class Owner:
     wave: int = 0
 
 
-def find_owners(resources: Iterable[Resource]) -> tuple[Owner, ...]:
+class Owners(tuple[Owner, ...]):  # noqa: SLOT001 - it keeps what it works out
+    """Owners in the order in which they are asked, the first of each name found at once."""
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Owner]:
+        """An Application with several sources is several of one name."""
+        return {owner.name: owner for owner in reversed(self)}
+
+
+def find_owners(resources: Iterable[Resource]) -> Owners:
     """The agents' own objects, the longest path first."""
     owners: list[Owner] = []
     for resource in resources:
@@ -82,7 +92,7 @@ def find_owners(resources: Iterable[Resource]) -> tuple[Owner, ...]:
             owners.append(Owner(str(resource.id), "\0", ApplyMethod.SERVER_SIDE, force=False, prunes=True, helm=True))
         elif resource.id.group == ARGO_GROUP and resource.id.kind == "Application":
             owners += _argo(resource)
-    return tuple(sorted(owners, key=lambda owner: (-len(owner.path), owner.name)))
+    return Owners(sorted(owners, key=lambda owner: (-len(owner.path), owner.name)))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -179,13 +189,12 @@ def _argo_method(options: set[str]) -> ApplyMethod | None:
     return ApplyMethod.CLIENT_SIDE if "ServerSideApply=false" in options else None
 
 
-def owner_of(resource: Resource, owners: Sequence[Owner]) -> Owner | None:
+def owner_of(resource: Resource, owners: Owners) -> Owner | None:
     """Who applies an object: the owner that rendered it, or else the one with the longest path above it."""
     if not owners:
         return None
     if resource.origin.owner:
-        named = [owner for owner in owners if owner.name == resource.origin.owner]
-        return named[0] if named else None
+        return owners.by_name.get(resource.origin.owner)
     place = resource.origin.rendered_by
     directory = place if place is not None else posixpath.dirname(resource.origin.path)
     for owner in owners:

@@ -15,7 +15,7 @@ from typing import Any
 
 from gitgate.location import FieldPath
 from gitgate.proposal import Snapshot
-from gitgate.reconcile.agents import Handling, Owner, find_owners, handling, owner_of
+from gitgate.reconcile.agents import Handling, Owner, Owners, find_owners, handling, owner_of
 from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.changes import ABSENT, FieldChange, changed_fields, same
 from gitgate.reconcile.clusters import by_cluster
@@ -204,7 +204,7 @@ def find_duplicates(resources: Iterable[Resource]) -> dict[ResourceId, tuple[Res
     resources = tuple(resources)
     # Hardly any identity occurs twice, and only such ones are worth a closer look.
     often = {identity for identity, count in Counter(one.id.identity for one in resources).items() if count > 1}
-    owners = find_owners(resources) if often else ()
+    owners = find_owners(resources) if often else Owners()
     several: dict[tuple[Identity, str], list[Resource]] = {}
     for resource in resources if often else ():
         if resource.id.identity in often:
@@ -234,8 +234,8 @@ class _Planner:
         self._default = default
         self._kinds = kinds
         self._evidence = Evidence(before, kinds.version)
-        self._owners_before: tuple[Owner, ...] = find_owners(before)
-        self._owners_after: tuple[Owner, ...] = find_owners(after)
+        self._owners_before: Owners = find_owners(before)
+        self._owners_after: Owners = find_owners(after)
         self._scaled = {target: str(one.id) for one in after if (target := scale_target(one)) is not None}
 
     @property

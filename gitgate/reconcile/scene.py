@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from gitgate.proposal import Snapshot
-from gitgate.reconcile.agents import Owner, find_owners, owner_of
+from gitgate.reconcile.agents import Owner, Owners, find_owners, owner_of
 from gitgate.reconcile.labels import selects
 from gitgate.reconcile.places import Place, place_of, place_of_origin
 from gitgate.reconcile.plan import Action, Plan, PlannedObject
@@ -55,7 +55,7 @@ class Side:
         self._reached: dict[str, frozenset[str]] = {}
         for resource in self.resources:
             self._add(resource)
-        self.owners: tuple[Owner, ...] = find_owners(self.resources)
+        self.owners: Owners = find_owners(self.resources)
 
     def _add(self, resource: Resource) -> None:
         self.by_place.setdefault(place_of(resource), []).append(resource)

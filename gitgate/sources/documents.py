@@ -38,7 +38,8 @@ class DocumentReader:
 
     def load(self, tree: Tree, paths: Iterable[str]) -> None:
         """Read the blobs of many paths in one go; what was read before is not read again."""
-        reals = [real for path in dict.fromkeys(paths) if (real := self._real(tree, path)) is not None]
+        new = [path for path in dict.fromkeys(paths) if (id(tree), path) not in self._states]
+        reals = [real for path in new if (real := self._real(tree, path)) is not None]
         unknown = [real for real in reals if (id(tree), real) not in self._states]
         sizes = tree.sizes(unknown)
         wanted: dict[str, str] = {}
@@ -57,6 +58,9 @@ class DocumentReader:
 
     def state(self, tree: Tree, path: str) -> str:
         """What changes when the content of a path does: its object name, or its size where it is too large to read."""
+        known = self._states.get((id(tree), path))
+        if known is not None:
+            return known
         real = self._real(tree, path)
         if real is None:
             return ""

@@ -75,7 +75,8 @@ def _arguments(request: HelmRequest, tree: Tree, documents: DocumentReader, kube
 def _ready(request: HelmRequest, chart: LoadedChart, arguments: _Arguments) -> _Prepared:
     """A chart and a request in which nothing is wrong, as what Helm is run with."""
     if arguments.values.defaults is not None:
-        chart.files[VALUES_FILE] = arguments.values.defaults
+        # The loaded one serves other releases, too.
+        chart = replace(chart, files={**chart.files, VALUES_FILE: arguments.values.defaults})
     skipped = () if chart.remote_schema is None else ("--skip-schema-validation",)
     options = (*arguments.options, *skipped)
     texts = {**chart.values, **{path: data.decode("utf-8", "replace") for path, data in arguments.values.files}}

@@ -137,15 +137,21 @@ class LoadedChart:
 
 
 class ChartLoader:
-    """Reads the charts of one tree."""
+    """Reads the charts of one tree, each once: many releases may install the same."""
 
     def __init__(self, tree: Tree, documents: DocumentReader) -> None:
         self._tree = tree
         self._documents = documents
         self._paths = sorted(tree.entries)
+        self._loaded: dict[str, LoadedChart] = {}
 
     def load(self, directory: str) -> LoadedChart:
-        """Read a chart, or the archive of one; what is wrong with it is among its problems."""
+        """A chart, or the archive of one, not to be changed; what is wrong with it is among its problems."""
+        if directory not in self._loaded:
+            self._loaded[directory] = self._load(directory)
+        return self._loaded[directory]
+
+    def _load(self, directory: str) -> LoadedChart:
         chart = LoadedChart(directory)
         if directory.endswith(".tgz") and directory in self._tree.entries:
             self._load_archive(chart, directory)

@@ -54,9 +54,11 @@ class _Run:
         self._graph = graph = reached.graph
         self._renderer = KustomizeRenderer(tree, context, graph)
         self._owned = reached
-        self._closures = {root: graph.closure(root) for root in _roots(graph, context, reached.directories)}
+        owned = reached.directories
+        self._closures = {root: graph.closure(root) for root in _roots(graph, context, owned)}
         self._bare = frozenset(directory for closure in self._closures.values() for directory in closure.nodes)
-        self._used = self._bare | reached.directories.intersection(graph.nodes)
+        self._used = self._bare | owned.intersection(graph.nodes)
+        self._only_owned = owned - self._bare
 
     def _all_closures(self) -> tuple[Closure, ...]:
         """What this run renders, and what was rendered for owners."""
@@ -122,9 +124,11 @@ class _Run:
     def _node_problems(self) -> Iterable[Problem]:
         """Problems of kustomization files, renewed whenever anything changes that they keep from being judged."""
         for directory, node in self._concerned():
+            problems = node.problems if directory in self._only_owned else _problems(node)
+            if not problems:
+                continue
             state = _digest(closure for closure in self._all_closures() if directory in closure.nodes)
-            owned = directory in self._owned.directories and directory not in self._bare
-            for problem in node.problems if owned else _problems(node):
+            for problem in problems:
                 yield replace(problem, discriminator=f"{problem.discriminator} {state}")
 
     def _file_problems(self) -> Iterable[Problem]:

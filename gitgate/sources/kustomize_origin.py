@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from gitgate.location import FieldPath, Position
@@ -122,8 +123,12 @@ def _annotation(value: Any) -> Mapping[str, Any]:
     metadata = value.get("metadata") if isinstance(value, dict) else None
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
     text = annotations.get(ORIGIN_ANNOTATION) if isinstance(annotations, dict) else None
-    if not isinstance(text, str):
-        return {}
+    return _read_annotation(text) if isinstance(text, str) else {}
+
+
+@lru_cache(maxsize=1024)
+def _read_annotation(text: str) -> Mapping[str, Any]:
+    """Many objects lie in a `config.yaml` beside their kustomization, and say so in the same words."""
     file = read_yaml(text.encode("utf-8", "surrogatepass"))
     origin = file.documents[0].value if file.documents else None
     return origin if isinstance(origin, dict) else {}

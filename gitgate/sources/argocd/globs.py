@@ -58,7 +58,17 @@ def is_glob(text: str) -> bool:
 
 
 def _matches(pattern: str, text: str, *, slash: bool, braces: bool, double: bool = True) -> bool:
-    return any(_run(tokens, text) for tokens in _compiled(pattern, slash, braces, double))
+    return text.endswith(_ending(pattern)) and any(
+        _run(tokens, text) for tokens in _compiled(pattern, slash, braces, double)
+    )
+
+
+@lru_cache(maxsize=512)
+def _ending(pattern: str) -> str:
+    """What every match ends in, as far as that is seen at once: most names that are asked about end otherwise."""
+    if any(sign in pattern for sign in "[\\{"):
+        return ""
+    return pattern[max(pattern.rfind("*"), pattern.rfind("?")) + 1 :]
 
 
 @lru_cache(maxsize=512)

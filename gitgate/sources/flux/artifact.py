@@ -20,6 +20,7 @@ from gitgate.tree import Tree
 IGNORE_FILE = ".sourceignore"
 _PATTERNS = 2_000
 """Patterns of one repository that are read; those after them leave nothing out, so that more is judged."""
+_NONE = -1
 _ALWAYS = (".git/", ".gitignore", ".gitmodules", ".gitattributes")
 _BY_DEFAULT = (
     "*.jpg", "*.jpeg", "*.gif", "*.png", "*.wmv", "*.flv", "*.tar.gz", "*.zip", ".github/", ".circleci/", ".travis.yml",
@@ -63,14 +64,19 @@ class Pattern:
         if len(path) <= len(self.domain) or path[: len(self.domain)] != self.domain:
             return False
         path = path[len(self.domain) :]
-        return self._from_the_top(path) if self.anchored else self._anywhere(path)
-
-    def _anywhere(self, path: tuple[str, ...]) -> bool:
+        if self.anchored:
+            return self._from_the_top(path)
         last = len(path) - 1
-        for place, name in enumerate(path):
-            if matches_segments(self.parts[0], name):
-                return not (self.directory and place == last)
-        return False
+        return any(self.fits(name, directory=place != last) for place, name in enumerate(path))
+
+    @property
+    def is_of_names(self) -> bool:
+        """Does it hold everywhere, and look at one name of a path at a time?"""
+        return not self.anchored and not self.domain
+
+    def fits(self, name: str, *, directory: bool) -> bool:
+        """Does the name of a file or directory say that what is there is meant, or what is below?"""
+        return (directory or not self.directory) and matches_segments(self.parts[0], name)
 
     def _from_the_top(self, path: tuple[str, ...]) -> bool:
         matched, skipping = False, False
@@ -110,15 +116,36 @@ class Artifact:
         defaults = () if own else _BY_DEFAULT
         fixed = [Pattern.parse(one, "what Flux leaves out by default") for one in (*_ALWAYS, *defaults)]
         self._patterns = [*fixed, *own[:_PATTERNS]]
+        self._anywhere = [one for one in enumerate(self._patterns) if one[1].is_of_names]
+        self._elsewhere = [one for one in reversed(list(enumerate(self._patterns))) if not one[1].is_of_names]
+        self._names: dict[tuple[str, bool], int] = {}
+        self._directories: dict[str, int] = {"": _NONE}
         self._known: dict[str, str | None] = {}
 
     def excluded_by(self, path: str) -> str | None:
         """What leaves a file out, `.sourceignore:3`; None where it is in the copy. The last pattern that fits holds."""
         if path not in self._known:
+            directory, _, name = path.rpartition("/")
+            named = max(self._of_directory(directory), self._of_name(name, directory=False))
             parts = tuple(path.split("/"))
-            last = next((one for one in reversed(self._patterns) if one.matches(parts)), None)
+            fits = (index for index, one in self._elsewhere if index > named and one.matches(parts))
+            place = max(named, next(fits, _NONE))
+            last = self._patterns[place] if place != _NONE else None
             self._known[path] = None if last is None or last.included else last.told
         return self._known[path]
+
+    def _of_directory(self, path: str) -> int:
+        """The last pattern of names that fits a directory or one above it."""
+        if path not in self._directories:
+            self._directories[path] = max(self._of_name(name, directory=True) for name in path.split("/"))
+        return self._directories[path]
+
+    def _of_name(self, name: str, *, directory: bool) -> int:
+        """The last pattern of names that fits a name: asked once for each, as trees have few of them."""
+        if (name, directory) not in self._names:
+            fits = (index for index, one in reversed(self._anywhere) if one.fits(name, directory=directory))
+            self._names[name, directory] = next(fits, _NONE)
+        return self._names[name, directory]
 
 
 def artifact_of(owner: Owner, reference: Mapping[str, Any], workshop: Workshop) -> Artifact:

@@ -122,7 +122,7 @@ class _Rendering:
         flawed = any(graph.nodes[directory].problems for directory in closure.nodes)
         if own is not None:
             flawed = flawed or bool(own.problems)
-        if problems or flawed or any(map(rendering._unreadable, closure.files)):
+        if problems or flawed or rendering._is_unreadable():
             return Work.done(rendering._failed(problems))
         return rendering._work()
 
@@ -159,17 +159,20 @@ class _Rendering:
                     self.owner, "agent-dangling-reference", message, ("spec", "path"), fix=fix, detail=f"{path} {told}"
                 )
 
-    def _unreadable(self, path: str) -> bool:
-        documents = self.workshop.context.documents
-        if documents.source(self.workshop.tree, path) is None:
+    def _is_unreadable(self) -> bool:
+        """Is one of the files too large, or one that is read as YAML none?"""
+        tree, documents = self.workshop.tree, self.workshop.context.documents
+        if any(documents.source(tree, path) is None for path in self.closure.files):
             return True
-        if path not in self.node.files and not any(path in node.files for node in self._nodes()):
-            return False
-        kinds = {node.files.get(path) or node.outside.get(path) for node in self._nodes()}
-        if not kinds - {None, "data"}:
-            return False
-        problems = documents.read(self.workshop.tree, path).problems
-        return any(problem.fatal and problem.code not in HARMLESS for problem in problems)
+        nodes = tuple(self._nodes())
+        read = {path for node in nodes for path, kind in (*node.files.items(), *node.outside.items()) if kind != "data"}
+        inside = {path for node in (self.node, *nodes) for path in node.files}
+        return any(
+            problem.fatal and problem.code not in HARMLESS
+            for path in self.closure.files
+            if path in read and path in inside
+            for problem in documents.read(tree, path).problems
+        )
 
     def _nodes(self) -> Iterator[Node]:
         return (self.graph.nodes[directory] for directory in self.closure.nodes)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from fnmatch import fnmatchcase
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gitgate.sources.argocd.globs import (
     matches_anywhere,
@@ -28,6 +31,9 @@ from gitgate.sources.argocd.globs import (
         (matches_segments, "apps/*", "apps/one", True),
         (matches_segments, "apps/*", "apps/one/two", False),
         (matches_segments, "apps/**", "apps/one/two", False),
+        (matches_segments, r"a\*", "a*", True),
+        (matches_segments, "*[.]yaml", "a.yaml", True),
+        (matches_anywhere, "*.{yml,yaml}", "a.yaml", True),
         (matches_tree, "v/**/x.yaml", "v/a/b/x.yaml", True),
         (matches_tree, "v/**/x.yaml", "v/x.yaml", True),
         (matches_tree, "v/**/x.yaml", "v/ax.yaml", False),
@@ -44,6 +50,11 @@ from gitgate.sources.argocd.globs import (
 def test_globs_match_as_in_go(matches: object, pattern: str, text: str, wanted: bool) -> None:  # noqa: FBT001 - a table
     assert callable(matches)
     assert matches(pattern, text) is wanted
+
+
+@given(st.text("ab.*?", max_size=8), st.text("ab.", max_size=8))
+def test_stars_and_question_marks_are_those_of_every_shell(pattern: str, name: str) -> None:
+    assert matches_segments(pattern, name) is fnmatchcase(name, pattern)
 
 
 @pytest.mark.parametrize("pattern", ["*a" * 200, "{a,b}" * 90, "[" * 400, "{" * 400, "**/" * 160])

@@ -6,11 +6,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gitgate.proposal import Coverage
 from gitgate.sources.coverage import file_verdicts
 from gitgate.sources.documents import DocumentReader
-from gitgate.sources.flux.artifact import Artifact
+from gitgate.sources.flux.artifact import Artifact, Pattern
 from gitgate.sources.registry import render_with_owners
 from tests.support.rendering import context, render, tree
 from tests.unit.sources.flux.test_flux import CHART, CONFIG, RELEASE, agents, bootstrap, kustomization, one_app
@@ -72,6 +74,26 @@ def test_a_file_of_a_directory_holds_there_and_the_source_has_the_last_word() ->
     assert excluded("other/a.yaml", apps__="a.yaml\n") is None
     assert excluded("apps/a.yaml", "!a.yaml\n", apps__="a.yaml\n") is None
     assert excluded("apps/a.yaml", "b\n\na.yaml\n") == "line 3 of spec.ignore of GitRepository a/b"
+
+
+NAMES = st.sampled_from(["a", "b", "a.b", "*", "a*", "?", "**"])
+LINES = st.builds(
+    lambda sign, start, names, end: sign + start + "/".join(names) + end,
+    st.sampled_from(["", "!"]), st.sampled_from(["", "/"]), st.lists(NAMES, min_size=1, max_size=3), st.sampled_from(["", "/"]),
+)  # fmt: skip
+PATHS = st.lists(st.sampled_from(["a", "b", "ab", "a.b", "c"]), min_size=1, max_size=4).map("/".join)
+
+
+@given(st.lists(LINES, max_size=4), st.lists(LINES, max_size=2), PATHS)
+def test_the_last_pattern_that_fits_holds_whatever_kind_it_is(own: list[str], inner: list[str], path: str) -> None:
+    patterns = [*(Pattern.parse(line, "", ("a",)) for line in inner), *(Pattern.parse(line, "") for line in own)]
+    fits = [one for one in patterns if one.matches(tuple(path.split("/")))]
+    wanted = bool(fits) and not fits[-1].included
+    assert (excluded(path, "\n".join([*own, "", "never"]), a__="\n".join(inner)) is not None) == wanted
+
+
+def test_a_deep_path_is_no_matter() -> None:
+    assert excluded("a/" * 2_000 + "b", "c") is None
 
 
 def test_a_hostile_pattern_ends() -> None:

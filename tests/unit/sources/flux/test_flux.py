@@ -403,6 +403,16 @@ def test_a_release_whose_chart_is_here_is_rendered_with_its_values() -> None:
     assert not any(one.code == "chart-default-values" for one in snapshot.problems)
 
 
+def test_values_files_of_one_release_are_not_those_of_another_of_the_same_chart() -> None:
+    first = RELEASE.replace("      sourceRef", "      valuesFiles: [charts/web/live.yaml]\n      sourceRef")
+    snapshot = one_app("", {
+        "apps/a.yaml": first.replace("name: web,", "name: a,"), "apps/b.yaml": RELEASE.replace("name: web,", "name: b,"),
+        **CHART, "charts/web/live.yaml": "colour: green\nsize: 2\n",
+    })  # fmt: skip
+    colours = {one.id.name: one.data["data"]["colour"] for one in snapshot.resources if one.id.kind == "ConfigMap"}
+    assert colours == {"a-config": "green", "b-config": "red"}
+
+
 def test_a_release_whose_chart_is_somewhere_else_is_named() -> None:
     source = (
         "---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata: {name: far, namespace: shop}\n"
