@@ -28,10 +28,12 @@ from gitgate.location import Location
 from gitgate.path_glob import matches_any
 from gitgate.proposal import Proposal, Snapshot
 from gitgate.report import CheckStatus
+from gitgate.resource import Resource
 from gitgate.settings import Settings
 
 if TYPE_CHECKING:
     from gitgate.git import Repository
+    from gitgate.signature.agents import AgentDemand, Method
     from gitgate.signature.packets import Certificate
     from gitgate.signature.signers import Signers
     from gitgate.signature.verdict import Code, CommitVerdict, Failure, RangeVerdict
@@ -49,7 +51,8 @@ _RUNS_THE_GATE = (
     ".pre-commit-config.yaml",
 )
 """Files by which a platform or a hook decides whether gitgate runs, and what becomes of its verdict."""
-_AGENT_KINDS = frozenset({"AppProject", "GitRepository"})
+_DEMANDS = {"AppProject": ("signatureKeys", "sourceIntegrity"), "GitRepository": ("verify",)}
+"""Fields of the spec by which agents demand signatures, by kind."""
 _SHORT = 12
 _DETAILS_SHOWN = 5
 _SUBJECT_SHOWN = 72
@@ -129,14 +132,14 @@ def _gate_findings(proposal: Proposal, signers: Signers | None) -> Iterator[Find
 def _agent_findings(
     snapshot: Snapshot, signers: Signers | None, history: History | None, head: str | None
 ) -> Iterator[Finding]:
-    asked = [item for item in snapshot.resources if item.id.kind in _AGENT_KINDS]
-    if not asked:
+    if not any(map(_may_demand, snapshot.resources)):
         return
-    from gitgate.signature.agents import AgentDemand, Method, refusals  # noqa: PLC0415 - only where agents demand any
-    from gitgate.signature.seals import Past, refused_by_history  # noqa: PLC0415 - as above
+    from gitgate.signature.agents import refusals  # noqa: PLC0415 - only where agents demand any
 
     def past(demand: AgentDemand) -> Iterator[tuple[Method, str]]:
         if history is not None and demand.keys is not None:
+            from gitgate.signature.seals import Past, refused_by_history  # noqa: PLC0415 - only in strict mode
+
             known = (*(signers.certificates if signers is not None else ()), *(demand.ring or ()))
             # A clone without all of history says nothing about it, and judges the change itself all the same.
             with contextlib.suppress(RepositoryError):
@@ -155,6 +158,11 @@ def _agent_findings(
             origin=demand.resource.origin,
             discriminator=refusal.reason,
         )
+
+
+def _may_demand(resource: Resource) -> bool:
+    spec = resource.data.get("spec")
+    return isinstance(spec, dict) and any(name in spec for name in _DEMANDS.get(resource.id.kind, ()))
 
 
 @functools.lru_cache(maxsize=256)
