@@ -16,8 +16,8 @@ from gitgate.resource import Origin, Resource, ResourceId
 from gitgate.settings import Settings
 
 data = {{"spec": {spec}}}
-source = Resource(ResourceId("source.toolkit.fluxcd.io", "v1", "GitRepository", "a", "b"), data, Origin("a.yaml"))
-change = Change(None, None, "base", "head")
+source = Resource(ResourceId("source.toolkit.fluxcd.io", "v1", "GitRepository", "a", "b"), data, Origin("a.yaml", 0, (), 1))
+change = Change(base=None, head=None, base_name="base", head_name="head")
 SignatureCheck().examine(Proposal(change, Snapshot(), Snapshot((source,))), Settings())
 print("gitgate.signature.agents" in sys.modules, "gitgate.signature.seals" in sys.modules)
 """
