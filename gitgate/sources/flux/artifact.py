@@ -57,6 +57,9 @@ class Pattern:
         rest = rest if rest.endswith("\\ ") else rest.rstrip(" ")
         directory = rest.endswith("/")
         rest = rest[:-1] if directory else rest
+        name = rest.removeprefix("**/")
+        # With two stars before it, a name counts anywhere, as it does alone.
+        rest = rest if not name or "/" in name or "**" in name else name
         return Pattern(tuple(rest.split("/")), domain, included, directory, "/" in rest, told)
 
     def matches(self, path: tuple[str, ...]) -> bool:

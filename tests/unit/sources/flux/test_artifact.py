@@ -48,7 +48,8 @@ def test_any_pattern_takes_the_place_of_the_defaults_but_for_git() -> None:
 PATTERNS = [
     ("*.yaml", "apps/a.yaml", True), ("/apps", "apps/a.yaml", True), ("/apps/*", "apps/a.yaml", True),
     ("apps/", "x/apps/a.yaml", True), ("/apps/*.yaml", "x/apps/a.yaml", False), ("a.yaml/", "a.yaml", False),
-    ("**/deep/*.yaml", "a/b/deep/c.yaml", True), ("a/**/c.yaml", "a/b/b/c.yaml", True), ("a/**", "a/b/c", True),
+    ("**/deep/*.yaml", "a/b/deep/c.yaml", True), ("a/**/c.yaml", "a/b/b/c.yaml", True),
+    ("**/c", "a/c/d.yaml", True), ("**/d.yaml", "d.yaml", True), ("**/d.yaml/", "c/d.yaml", False), ("a/**", "a/b/c", True),
     ("*\n!a.yaml", "a.yaml", False), ("!a.yaml\n*", "a.yaml", True), ("# *", "a.yaml", False), ("a.yaml  ", "a.yaml", True),
     ("[ab].yaml", "b.yaml", True), ("a?yaml", "a.yaml", True),
 ]  # fmt: skip
