@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from gitgate.sources.argocd.globs import matches_segments
@@ -106,27 +107,20 @@ class Artifact:
     """The copy that Flux makes of a tree.
 
     Args:
-        tree: The tree.
-        documents: Reads its ignore files.
-        ignore: `spec.ignore` of the source; None where it has none.
-        source: What the source is called.
+        patterns: What it leaves out; of those that fit a file the last one holds.
     """
 
-    def __init__(self, tree: Tree, documents: DocumentReader, ignore: str | None = None, source: str = "") -> None:
-        own = list(_from_files(tree, documents))
-        if ignore is not None:
-            own.extend(_lines(ignore, lambda number: f"line {number} of spec.ignore of {source}"))
-        defaults = () if own else _BY_DEFAULT
-        fixed = [Pattern.parse(one, "what Flux leaves out by default") for one in (*_ALWAYS, *defaults)]
-        self._patterns = [*fixed, *own[:_PATTERNS]]
-        self._anywhere = [one for one in enumerate(self._patterns) if one[1].is_of_names]
-        self._elsewhere = [one for one in reversed(list(enumerate(self._patterns))) if not one[1].is_of_names]
+    def __init__(self, patterns: tuple[Pattern, ...]) -> None:
+        self._patterns = patterns
+        backwards = list(reversed(list(enumerate(patterns))))
+        self._anywhere = [one for one in backwards if one[1].is_of_names]
+        self._elsewhere = [one for one in backwards if not one[1].is_of_names]
         self._names: dict[tuple[str, bool], int] = {}
         self._directories: dict[str, int] = {"": _NONE}
         self._known: dict[str, str | None] = {}
 
     def excluded_by(self, path: str) -> str | None:
-        """What leaves a file out, `.sourceignore:3`; None where it is in the copy. The last pattern that fits holds."""
+        """What leaves a file out, `.sourceignore:3`; None where it is in the copy."""
         if path not in self._known:
             directory, _, name = path.rpartition("/")
             named = max(self._of_directory(directory), self._of_name(name, directory=False))
@@ -146,9 +140,32 @@ class Artifact:
     def _of_name(self, name: str, *, directory: bool) -> int:
         """The last pattern of names that fits a name: asked once for each, as trees have few of them."""
         if (name, directory) not in self._names:
-            fits = (index for index, one in reversed(self._anywhere) if one.fits(name, directory=directory))
+            fits = (index for index, one in self._anywhere if one.fits(name, directory=directory))
             self._names[name, directory] = next(fits, _NONE)
         return self._names[name, directory]
+
+
+def read_artifact(tree: Tree, documents: DocumentReader, ignore: str | None = None, source: str = "") -> Artifact:
+    """The copy of a tree.
+
+    Args:
+        tree: The tree.
+        documents: Reads its ignore files.
+        ignore: `spec.ignore` of the source; None where it has none.
+        source: What the source is called.
+    """
+    own = list(_from_files(tree, documents))
+    if ignore is not None:
+        own.extend(_lines(ignore, lambda number: f"line {number} of spec.ignore of {source}"))
+    defaults = () if own else _BY_DEFAULT
+    fixed = (Pattern.parse(one, "what Flux leaves out by default") for one in (*_ALWAYS, *defaults))
+    return _artifact((*fixed, *own[:_PATTERNS]))
+
+
+@lru_cache(maxsize=8)
+def _artifact(patterns: tuple[Pattern, ...]) -> Artifact:
+    """What is known of a path holds for base and head: hardly any change brings another pattern."""
+    return Artifact(patterns)
 
 
 def artifact_of(owner: Owner, reference: Mapping[str, Any], workshop: Workshop) -> Artifact:
@@ -159,7 +176,9 @@ def artifact_of(owner: Owner, reference: Mapping[str, Any], workshop: Workshop) 
     ignore = mapping(source.data.get("spec")).get("ignore") if source is not None else None
     key = ignore if isinstance(ignore, str) else None
     if key not in workshop.artifacts:
-        workshop.artifacts[key] = Artifact(workshop.tree, workshop.context.documents, key, f"{kind} {namespace}/{name}")
+        workshop.artifacts[key] = read_artifact(
+            workshop.tree, workshop.context.documents, key, f"{kind} {namespace}/{name}"
+        )
     found: Artifact = workshop.artifacts[key]
     return found
 

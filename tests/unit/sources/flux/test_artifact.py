@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gitgate.proposal import Coverage
 from gitgate.sources.coverage import file_verdicts
 from gitgate.sources.documents import DocumentReader
-from gitgate.sources.flux.artifact import Artifact, Pattern
+from gitgate.sources.flux.artifact import Pattern, read_artifact
 from gitgate.sources.registry import render_with_owners
 from tests.support.rendering import context, render, tree
 from tests.unit.sources.flux.test_flux import CHART, CONFIG, RELEASE, agents, bootstrap, kustomization, one_app
@@ -23,7 +23,7 @@ BY_FLUX = "what Flux leaves out by default"
 def excluded(path: str, ignore: str | None = None, **files: str) -> str | None:
     """What leaves a path out; files are named with `__` for a slash and without their dot."""
     contents = {f"{name.replace('__', '/')}.sourceignore": text for name, text in files.items()}
-    return Artifact(tree({path: "x", **contents}), DocumentReader(), ignore, "GitRepository a/b").excluded_by(path)
+    return read_artifact(tree({path: "x", **contents}), DocumentReader(), ignore, "GitRepository a/b").excluded_by(path)
 
 
 @pytest.mark.parametrize(
