@@ -166,7 +166,8 @@ def plan_command(  # noqa: PLR0913 - one parameter for each option
 
     Nothing needs a cluster; --cluster asks a real API server instead of predicting.
 
-    Exit codes: 0 everything can be applied, 1 something is blocked, 3 something could not be read.
+    Exit codes: 0 everything can be applied, 1 something is blocked, 2 usage or settings, 3 something could not be
+    read.
     """
     from gitgate.git import Repository  # noqa: PLC0415
     from gitgate.streams import progress_line, wants_color, write_text  # noqa: PLC0415
