@@ -31,6 +31,7 @@ _REASONS = {
 }
 _RATCHETING = (1, 30)
 _PARTS = {"validations": "rule", "messages": "messageExpression"}
+_BEYOND = Outcome(limit="is more than gitgate's CEL engine takes, and only a cluster can say what it answers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class _Kind:
     """One version of a definition that has rules, ready to run.
 
     Attributes:
-        programs: By the path of the rule; those that do not compile are absent.
+        programs: By the path of the rule; those that no API server takes are absent.
     """
 
     version: CustomVersion
@@ -116,21 +117,24 @@ class _Judge:
                         problems.append((_PARTS[item.part], lacks, item.line, item.column))
             if program.limit is not None:
                 problems.append(("rule", f"compiling it {program.limit}", 0, 0))
-            taken = program.runnable and program.is_taken(versions)
-            self.programs[key] = (program if taken else None, tuple(problems))
+            enforced = program.is_taken(versions) and (program.runnable or program.beyond)
+            self.programs[key] = (program if enforced else None, tuple(problems))
         return self.programs[key]
 
     def answers(
         self, kinds: Mapping[tuple[str, str, str], list[_Kind]], requests: Sequence[Request]
     ) -> Iterator[tuple[_Question, Outcome, Rule]]:
-        """What rules say of requests."""
+        """What rules say of requests; of what a change touches also which of them only a cluster can ask."""
         questions: list[_Question] = []
+        unable: list[tuple[_Question, Rule]] = []
 
         def items() -> Iterator[Item]:
             for request in requests:
                 for question in _questions(kinds, request):
+                    runnable = tuple(pair for pair in question.rules if pair[1].runnable)
+                    unable.extend((question, rule) for rule in _beyond(question))
                     for optional in (False, True):
-                        chosen = tuple(pair for pair in question.rules if pair[0].optional is optional)
+                        chosen = tuple(pair for pair in runnable if pair[0].optional is optional)
                         if chosen:
                             place = question.place
                             old = ([] if place.old is None else [place.old]) if optional else place.old
@@ -142,6 +146,7 @@ class _Judge:
             for (rule, _), outcome in zip(question.rules, outcomes, strict=True):
                 if outcome.limit is not None or outcome.denials or outcome.errors:
                     yield question, outcome, rule
+        yield from ((question, _BEYOND, rule) for question, rule in unable)
 
 
 def judge_custom_resources(  # noqa: PLR0913 - both trees, and what judges them
@@ -216,6 +221,14 @@ def _questions(kinds: Mapping[tuple[str, str, str], list[_Kind]], request: Reque
             )
             if rules:
                 yield _Question(kind, request, place, rules)
+
+
+def _beyond(question: _Question) -> Iterator[Rule]:
+    """The rules that an API server would ask of a change and that cannot be asked here."""
+    if not question.request.untouched:
+        for rule, program in question.rules:
+            if not program.runnable and (rule.transition or not question.place.unchanged):
+                yield rule
 
 
 def _finding(question: _Question, outcome: Outcome, rule: Rule) -> Finding:

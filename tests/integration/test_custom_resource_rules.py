@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.support.cli import Ended, check, gitgate
-from tests.support.manifests import crd, widget
+from tests.support.manifests import config_map, crd, widget
 from tests.support.repository import RepositoryBuilder
 
 CRD = "crds/widget.yaml"
@@ -165,6 +165,15 @@ def test_a_rule_that_only_some_clusters_take_judges_all_the_same(repository) -> 
     text = definition(SIZE, "{rule: \"isIP('::1') && self.size <= 5\"}")
     ended = judge(repository, {CRD: text, WIDGET: widget(spec="size: 3"), **settings}, {WIDGET: widget(spec="size: 9")})
     assert own(ended) == ["policy/crd-rule"]
+
+
+@pytest.mark.parametrize(("change", "found"), [("size: 9", ["policy/limit"]), ("size: 3", [])])
+def test_what_an_api_server_can_ask_and_gitgate_cannot_does_not_pass_unjudged(repository, change, found) -> None:
+    text = definition(SIZE, '{rule: "' + " + ".join(["'a'"] * 40) + " != '' && self.size <= 5\"}")
+    files = {"other.yaml": config_map("other")}
+    ended = judge(repository, {CRD: text, WIDGET: widget(spec="size: 3")}, {WIDGET: widget(spec=change), **files})
+    assert own(ended) == found
+    assert own(ended, "existing") == ["policy/crd-rule-invalid"]
 
 
 def test_what_the_change_mends_is_fixed(repository) -> None:
