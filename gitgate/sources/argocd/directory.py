@@ -6,6 +6,7 @@ Source: argo-cd, reposerver/repository/repository.go, `findManifests` and `getPo
 from __future__ import annotations
 
 import hashlib
+import json
 import posixpath
 import re
 from collections.abc import Iterator
@@ -83,7 +84,10 @@ class _Reading:
         if path.endswith(".jsonnet"):
             self._note_program(path)
             return
-        state = self._state(path, data)
+        if path.endswith(".json") and data is not None and not _is_json(data):
+            state: Coverage | None = self._refuse(path, 1, "which is named JSON and is none")
+        else:
+            state = self._state(path, data)
         if state is not None:
             self.real.append(reached.path)
             self.files.update(dict.fromkeys((reached.path, *reached.links), state))
@@ -91,6 +95,7 @@ class _Reading:
     def _state(self, path: str, data: bytes | None) -> Coverage | None:
         """What becomes of a file; None for one that Argo CD reads and finds nothing in."""
         file = self.source.workshop.context.documents.read(self.source.workshop.tree, path)
+        is_json = path.endswith(".json")
         if file.opaque is not None:
             return Coverage.OPAQUE
         looks_like_one = data is None or all(sign in data for sign in _LOOKS_LIKE_ONE)
@@ -100,13 +105,14 @@ class _Reading:
         for document in documents:
             if not _has_kind(document.value):
                 # What comes before such a document makes the file a manifest; otherwise it is taken for something else.
-                return self._refuse(path, document.line) if looks_like_one or document is not documents[0] else None
+                refused = is_json or looks_like_one or document is not documents[0]
+                return self._refuse(path, document.line) if refused else None
             origin = Origin(path, document.index, (), document.line)
             objects = read_objects(document.value, self.source.owner.owned(origin), file_locator(path, document))
             self.resources.extend(objects.resources)
             self.problems.extend(objects.problems)
             encrypted += objects.encrypted
-        if path.endswith(".json") and len(documents) > 1:
+        if is_json and len(documents) > 1:
             return self._refuse(path, documents[1].line)
         if any(problem.fatal for problem in file.problems):
             return Coverage.FAILED if looks_like_one or documents else None
@@ -114,9 +120,11 @@ class _Reading:
             return Coverage.OPAQUE
         return Coverage.CONSUMED if len(self.resources) > before or documents else None
 
-    def _refuse(self, path: str, line: int) -> Coverage:
+    def _refuse(
+        self, path: str, line: int, why: str = "in which not every document is one object with a kind"
+    ) -> Coverage:
         name = self.source.owner.name
-        message = f"{name} reads this file, in which not every document is one object with a kind: it applies nothing"
+        message = f"{name} reads this file, {why}: it applies nothing"
         self.problems.append(
             Problem(
                 code="agent-invalid", message=message, location=Location(path, Position(line, 1)),
@@ -146,6 +154,15 @@ class _Reading:
             digest.update(f"{path!r} {state}\n".encode("utf-8", "backslashreplace"))
         links = tuple(sorted(path for path in self.files if path not in self.real))
         return Closure(self.source.directory, (), tuple(sorted(set(self.real))), links, digest.hexdigest())
+
+
+def _is_json(data: bytes) -> bool:
+    """Does it begin with a value of JSON? Only of other files Argo CD asks whether they look like a manifest."""
+    try:
+        json.JSONDecoder().raw_decode(data.decode("utf-8-sig").lstrip())
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _has_kind(value: Any) -> bool:

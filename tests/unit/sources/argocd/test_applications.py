@@ -129,6 +129,30 @@ def test_values_beside_manifests_are_no_mistake_but_half_a_manifest_is() -> None
     assert broken.files["web/d.yaml"] is Coverage.FAILED
 
 
+@pytest.mark.parametrize(
+    ("what", "content"),
+    [
+        ("with comments", b'{"colour": "red"} // \xc3\xa9\n'.replace(b'{"c', b'{ // x\n"c')),
+        ("no JSON", b"{"),
+        ("YAML", DEPLOYMENT.encode()),
+        ("an object of no kind", b'{"name": "web"}'),
+        ("a list", b"[]"),
+        ("empty", b""),
+        ("binary", b"\0GITCRYPT\0\1\2"),
+    ],
+)
+def test_argo_cd_takes_no_json_for_something_else(what: str, content: bytes) -> None:
+    app = {"app.yaml": application("web", "path: web"), "web/d.yaml": DEPLOYMENT}
+    snapshot = render({**app, "web/more.json": content})
+    assert ("agent-invalid", "web/more.json", 1) in told(snapshot)
+    assert snapshot.files["web/more.json"] is Coverage.FAILED
+
+
+def test_json_that_no_application_reads_may_be_anything() -> None:
+    app = {"app.yaml": application("web", "path: web"), "web/d.yaml": DEPLOYMENT}
+    assert render({**app, "web/deep/more.json": b"{ // x\n}", "other/more.json": b"{ // x\n}"}).problems == ()
+
+
 def test_jsonnet_is_named_as_not_judged() -> None:
     snapshot = render({"app.yaml": application("web", "path: web"), "web/d.jsonnet": "{}"})
     assert ("jsonnet-not-rendered", "web/d.jsonnet", 0) in told(snapshot)
