@@ -21,7 +21,7 @@ from gitgate.checks.schema_rules import SCHEMA_RULE_LIST, SCHEMA_RULES
 from gitgate.errors import SettingsError
 from gitgate.finding import Finding, Rule, Severity, stable_field
 from gitgate.location import FieldPath, Location
-from gitgate.proposal import Problem, Proposal, Snapshot
+from gitgate.proposal import Coverage, Problem, Proposal, Snapshot
 from gitgate.report import CheckStatus
 from gitgate.resource import Resource
 from gitgate.schema.catalog import KindSchema, SchemaCatalog
@@ -30,6 +30,7 @@ from gitgate.schema.lifecycle import Lifecycle, lifecycle_of
 from gitgate.schema.validation import violations
 from gitgate.schema.violation import SchemaViolation
 from gitgate.settings import CHART_DIRECTORY, SCHEMA_DIRECTORY, SETTINGS_PATH, Settings, parse_settings
+from gitgate.sources.base import OPAQUE_FILE
 from gitgate.tree import MemoryTree
 
 CRD_KIND = ("apiextensions.k8s.io", "CustomResourceDefinition")
@@ -80,7 +81,7 @@ class SchemaCheck:
         reason, remedy = _unfinished(proposal)
         return Examination(
             findings=(
-                *after,
+                *_weighed(after, proposal.before),
                 *_definition_findings(proposal),
                 *_rulebook_findings(proposal, settings),
                 *(_problem_finding(problem) for problem in imported.problems),
@@ -161,6 +162,19 @@ def _judge_snapshot(
     for resource in snapshot.resources:
         by_version = {judge.version: _judge_resource(resource, judge, allowed, memory) for judge in judges}
         yield from _merge_versions(by_version)
+
+
+_READ = frozenset({Coverage.JUDGED, Coverage.CONSUMED, Coverage.FAILED, Coverage.OPAQUE})
+
+
+def _weighed(findings: Iterable[Finding], before: Snapshot) -> Iterator[Finding]:
+    """A file that nothing can be read of is an error where it takes the place of what the base had there."""
+    rule = f"schema/{OPAQUE_FILE}"
+    known = {problem.location.path for problem in before.problems if problem.code == OPAQUE_FILE}
+    for finding in findings:
+        path = finding.location.path if finding.rule == rule and finding.location is not None else None
+        replaces = path is not None and path not in known and before.files.get(path) in _READ
+        yield finding if finding.rule != rule or replaces else replace(finding, severity=Severity.WARNING)
 
 
 def _rejected(snapshot: Snapshot, kinds: frozenset[str]) -> Iterator[Finding]:

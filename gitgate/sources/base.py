@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gitgate import bundled
-from gitgate.location import Location, format_field_path
+from gitgate.location import Location, Precision, format_field_path
 from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Resource
 from gitgate.settings import ClusterSetting, Settings, SourceSetting
@@ -184,6 +184,24 @@ class Source(Protocol):
             claimed: Files that an earlier source accounts for.
         """
         ...
+
+
+OPAQUE_FILE = "opaque-file"
+"""The code of a file of which nothing can be read."""
+
+
+def opaque_problem(path: str, reason: str, state: str) -> Problem:
+    """A file that may be a manifest and of which nothing can be read: known by its content, like all that is unread.
+
+    Args:
+        path: Of the file.
+        reason: Why, as `YamlFile.opaque`.
+        state: What changes when its content does.
+    """
+    message = f"nothing in the file can be judged, as it is {reason}: an agent that reads it fails, or finds nothing"
+    return Problem(
+        code=OPAQUE_FILE, message=message, location=Location(path, None, Precision.FILE), discriminator=state
+    )
 
 
 def yaml_problem(problem: YamlProblem, path: str, oid: str) -> Problem:

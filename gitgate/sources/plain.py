@@ -11,7 +11,7 @@ from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Origin, Resource
 from gitgate.settings import SourceSetting, SourceType
 from gitgate.sources.argocd_files import jsonnet_problems, override_problems
-from gitgate.sources.base import MANIFEST_SUFFIXES, Rendering, SourceContext, yaml_problem
+from gitgate.sources.base import MANIFEST_SUFFIXES, Rendering, SourceContext, opaque_problem, yaml_problem
 from gitgate.sources.charts import find_charts
 from gitgate.sources.checkout import is_pointer, pointer_problem
 from gitgate.sources.kustomization import FILE_NAMES
@@ -100,6 +100,9 @@ class _Reading:
         file = self.context.documents.read(self.tree, path)
         mode = self.modes[path]
         if file.opaque is not None:
+            if mode is not FileMode.BESIDE:
+                state = self.context.documents.state(self.tree, path)
+                self.problems.append(opaque_problem(path, file.opaque, state))
             return Coverage.OPAQUE
         if mode is FileMode.BESIDE:
             return self._read_beside(path, file)

@@ -34,7 +34,38 @@ def judge(
     return check(repository.path, "--base", "main", "--head", "change", *options)
 
 
+GIT_CRYPT = b"\0GITCRYPT\0\x12\x13\x14"
+BINARY = b"\0\1\2"
+SOPS = (
+    "apiVersion: v1\nkind: Secret\nmetadata: {name: keys, namespace: shop}\nstringData:\n"
+    "  key: ENC[AES256_GCM,data:c2VjcmV0,iv:aXY=,tag:dGFn,type:str]\nsops:\n"
+    "  mac: ENC[AES256_GCM,data:bWFj,iv:aXY=,tag:dGFn,type:str]\n  version: 3.9.0\n"
+)
+APPLICATION = (
+    "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: web, namespace: argocd}\nspec:\n"
+    "  destination: {server: 'https://kubernetes.default.svc', namespace: shop}\n"
+    "  project: default\n  source: {repoURL: 'https://example.com/app.git', path: apps}\n"
+)
+
 ATTACKS: dict[str, tuple[dict[str, Content | None], dict[str, Content | None], str]] = {
+    # What nothing can be read of any more
+    "a manifest becomes an encrypted file": (WEB, {"apps/web.yaml": GIT_CRYPT}, "schema/opaque-file"),
+    "a manifest becomes a binary file": (WEB, {"apps/web.yaml": BINARY}, "schema/opaque-file"),
+    "a manifest that could not be read becomes a binary file": (
+        {**WEB, "apps/more.yaml": "a: ["},
+        {"apps/more.yaml": BINARY},
+        "schema/opaque-file",
+    ),
+    "a Secret with encrypted values becomes an encrypted file": (
+        {**WEB, "apps/keys.yaml": SOPS},
+        {"apps/keys.yaml": GIT_CRYPT},
+        "schema/opaque-file",
+    ),
+    "a manifest of an Application becomes an encrypted file": (
+        {**WEB, "argocd/web.yaml": APPLICATION},
+        {"apps/web.yaml": GIT_CRYPT},
+        "schema/opaque-file",
+    ),
     # What counts as having been there before
     "a defect moves from staging to production": (
         {"staging/web.yaml": deployment(extra=MISSPELT), "prod/web.yaml": deployment()},
@@ -347,3 +378,17 @@ def test_a_submodule_that_settings_exclude_is_nobodys_business(repository: Repos
     settings = "version: 1\nexclude: ['docs/**']\n"
     ended = judge(repository, {**WEB, ".gitgate/settings.yaml": settings}, {"docs/theme": Submodule()})
     assert (ended.code, ended.report["findings"]) == (0, [])
+
+
+def test_a_new_encrypted_file_and_one_that_changes_are_told_and_do_not_block(repository) -> None:
+    ended = judge(
+        repository, {**WEB, "apps/old.yaml": GIT_CRYPT}, {"apps/old.yaml": BINARY, "apps/new.yaml": GIT_CRYPT}
+    )
+    found = [(one["rule"], one["severity"], one["location"]["path"]) for one in ended.report["findings"]]
+    assert (ended.code, sorted(path for _, _, path in found)) == (0, ["apps/new.yaml", "apps/old.yaml"])
+    assert {(rule, severity) for rule, severity, _ in found} == {("schema/opaque-file", "warning")}
+
+
+def test_an_encrypted_file_that_stays_is_no_news(repository) -> None:
+    ended = judge(repository, {**WEB, "apps/old.yaml": GIT_CRYPT}, {"apps/more.yaml": config_map()})
+    assert (ended.code, ended.rules("new"), ended.rules("existing")) == (0, [], ["schema/opaque-file"])

@@ -78,6 +78,7 @@ NOT_IN_ONE_FILE: Mapping[str, str] = {
     # What a file's bytes or size do cannot be shown as text on a page.
     "yaml-limit": "the example would be as large as the limit",
     "yaml-encoding": "the bytes are not text",
+    "opaque-file": "the bytes are not text",
     # Names, modes and links are in the tree, not in a file.
     "path-reserved": "a name in a tree",
     "path-collision": "two names in a tree",

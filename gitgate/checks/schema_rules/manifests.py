@@ -178,6 +178,24 @@ data:
         references=(_NAMES,),
     ),
     Rule(
+        id="schema/opaque-file",
+        title="A manifest that is encrypted or binary as a whole",
+        severity=Severity.ERROR,
+        what=(
+            "A file with the name of a manifest is encrypted (git-crypt, age, PGP) or binary. It is a warning unless "
+            "the base has something at that path that could be read, or was encrypted value by value."
+        ),
+        why=(
+            "Flux fails on the whole directory. Argo CD takes the file for no manifest, and prunes what it applied "
+            "from it. What somebody with a key applies instead has been judged by nobody."
+        ),
+        remedy=(
+            "Encrypt the values and not the file, as SOPS does; or keep the file where no agent reads it; or list it "
+            "under `exclude` in .gitgate/settings.yaml."
+        ),
+        references=("https://fluxcd.io/flux/guides/mozilla-sops/",),
+    ),
+    Rule(
         id="schema/jsonnet-not-rendered",
         title="Jsonnet among manifests",
         severity=Severity.ERROR,

@@ -19,11 +19,13 @@ from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Origin, Resource
 from gitgate.sources.argocd.globs import matches_anywhere
 from gitgate.sources.argocd.source import Part, Source
+from gitgate.sources.base import opaque_problem
 from gitgate.sources.checkout import is_pointer
 from gitgate.sources.kustomize_graph import Closure
 from gitgate.sources.objects import duplicate_problems, file_locator, read_objects
 from gitgate.sources.owners import mapping, text
 from gitgate.sources.tree_files import PathKind
+from gitgate.yaml_text import UTF8_BOM
 
 _MANIFEST = re.compile(r".*\.(yaml|yml|json|jsonnet)", re.DOTALL)
 _SKIP_MARKER = b"+argocd:skip-file-rendering"
@@ -97,6 +99,8 @@ class _Reading:
         file = self.source.workshop.context.documents.read(self.source.workshop.tree, path)
         is_json = path.endswith(".json")
         if file.opaque is not None:
+            state = self.source.workshop.context.documents.state(self.source.workshop.tree, path)
+            self.problems.append(opaque_problem(path, file.opaque, state))
             return Coverage.OPAQUE
         looks_like_one = data is None or all(sign in data for sign in _LOOKS_LIKE_ONE)
         documents = [document for document in file.documents if document.value is not None]
@@ -159,7 +163,7 @@ class _Reading:
 def _is_json(data: bytes) -> bool:
     """Does it begin with a value of JSON? Only of other files Argo CD asks whether they look like a manifest."""
     try:
-        json.JSONDecoder().raw_decode(data.decode("utf-8-sig").lstrip())
+        json.JSONDecoder().raw_decode(data.removeprefix(UTF8_BOM).decode().lstrip())
     except (ValueError, RecursionError):
         return False
     return True
