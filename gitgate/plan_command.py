@@ -304,8 +304,12 @@ def _version(wanted: str | None) -> str:
 
 def _incomplete(*snapshots: Snapshot) -> tuple[str, ...]:
     from gitgate.proposal import Coverage  # noqa: PLC0415
+    from gitgate.sources.base import OPAQUE_FILE  # noqa: PLC0415
 
-    return tuple(sorted({path for one in snapshots for path, state in one.files.items() if state is Coverage.FAILED}))
+    failed = {path for one in snapshots for path, state in one.files.items() if state is Coverage.FAILED}
+    unread = {origin.path for one in snapshots for origin, _ in one.unread}
+    opaque = {problem.location.path for one in snapshots for problem in one.problems if problem.code == OPAQUE_FILE}
+    return tuple(sorted(failed | (unread & opaque)))
 
 
 def _reasons(*snapshots: Snapshot) -> dict[str, str]:

@@ -63,6 +63,9 @@ class Snapshot:
         problems: What the sources found, in the same order.
         files: Coverage of every file that a source looked at.
         stuck: Cluster and name of agents' objects of which something cannot be rendered: they apply and prune nothing.
+        elsewhere: Cluster and name of agents' objects of which nothing is in the repository, and why.
+        unread: Objects of the base of which nothing tells whether they stay, by origin and name, and why. They are
+            among the resources.
         failed_groups: API groups of objects in files that could not be rendered, as they are written there.
     """
 
@@ -70,6 +73,8 @@ class Snapshot:
     problems: tuple[Problem, ...] = ()
     files: Mapping[str, Coverage] = field(default_factory=lambda: MappingProxyType({}))
     stuck: frozenset[tuple[str, str]] = frozenset()
+    elsewhere: Mapping[tuple[str, str], str] = field(default_factory=lambda: MappingProxyType({}))
+    unread: Mapping[tuple[Origin, ResourceId], str] = field(default_factory=lambda: MappingProxyType({}))
     failed_groups: frozenset[str] = frozenset()
 
 

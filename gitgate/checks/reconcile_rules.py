@@ -98,7 +98,8 @@ RECONCILE_RULE_LIST: tuple[Rule, ...] = (
         title="Deletion that takes more with it",
         severity=Severity.ERROR,
         what="A Namespace or CustomResourceDefinition goes, and with it its contents, or every object of its kind. Or "
-        "an owner goes, or an agent's object, and the repository keeps what is deleted with it.",
+        "an owner goes, or an agent's object, and the repository keeps what is deleted with it. What may go, as its "
+        "file cannot be read any more, is told as well.",
         why="The contents are deleted too, also what no repository has. Reverting the merge brings back the manifests "
         "only.",
         remedy="Move or delete the contents first, in a change of their own, or protect the object from being pruned.",
@@ -202,7 +203,8 @@ RECONCILE_RULE_LIST: tuple[Rule, ...] = (
         id="reconcile/stateful-prune",
         title="Deletion of something with state",
         severity=Severity.ERROR,
-        what="A PersistentVolumeClaim, a PersistentVolume or a StatefulSet is deleted, or deleted and created anew.",
+        what="A PersistentVolumeClaim, a PersistentVolume or a StatefulSet is deleted, or deleted and created anew, "
+        "or what the base has it from cannot be read any more, so that it may be.",
         why="The data of a claim goes with it where the storage class reclaims by deletion. No revert brings it back.",
         remedy="Protect it from being pruned, and delete it by hand once its data is safe.",
         references=(f"{_DOCS}/concepts/storage/persistent-volumes/",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from gitgate.reconcile.agents import Owner
@@ -31,17 +32,23 @@ _DATABASES = frozenset({
     ("rabbitmq.com", "RabbitmqCluster"),
 })  # fmt: skip
 
+_MAY_GO = "nothing tells whether it stays"
+_VERBS = {
+    Action.PRUNE: "it is deleted", Action.REPLACE: "it is deleted and created anew",
+    Action.UNKNOWN: f"{_MAY_GO}, or is deleted",
+}  # fmt: skip
+
 
 def data_at_risk(scene: Scene) -> Iterator[Consequence]:
     """State that is deleted, and claims that go when a StatefulSet shrinks."""
-    for item, before in scene.gone():
+    for item, before in chain(scene.gone(), scene.unread()):
         key = (item.id.group, item.id.kind)
-        verb = "deleted" if item.action is Action.PRUNE else "deleted and created anew"
+        verb = _VERBS[item.action]
         what = _STATE.get(key, "and the data that its controller keeps may go with it" if key in _DATABASES else "")
         if key == ("apps", "StatefulSet") and _retention(before, "whenDeleted") == "Delete":
             what = "and its Pods and claims with it, as its retention policy says Delete"
         if what:
-            yield happens_to(item.after or before, "stateful-prune", f"it is {verb}, {what}")
+            yield happens_to(item.after or before, "stateful-prune", f"{verb}, {what}")
     for item in scene.changed:
         if item.id.kind != "StatefulSet" or item.after is None or _retention(item.after, "whenScaled") != "Delete":
             continue
@@ -66,6 +73,10 @@ def implied_deletions(scene: Scene) -> Iterator[Consequence]:
         for code, message in (("implied-deletion", _contents(scene, before)), _cascade(scene, before)):
             if message:
                 yield happens_to(item.after or before, code, message)
+    for item, before in scene.unread():
+        message = _contents(scene, before)
+        if message:
+            yield happens_to(item.after or before, "implied-deletion", f"{_MAY_GO}; otherwise {message}")
     for resource in scene.after.resources if pruned else ():
         for index, owner in mappings(get(resource.data, "metadata", "ownerReferences")):
             place = (str(owner.get("kind")), resource.id.namespace, str(owner.get("name")))

@@ -89,6 +89,11 @@ class PlannedObject:
     definition: str = ""
 
     @property
+    def is_unread(self) -> bool:
+        """Does nothing tell whether it stays, as what the base has it from cannot be read any more?"""
+        return self.action is Action.UNKNOWN and self.before is not None and self.before is self.after
+
+    @property
     def is_likely_blocked(self) -> bool:
         """Is it blocked by nothing but a definition that gitgate ships?"""
         return self.action is Action.BLOCKED and all(one.certainty is Certainty.LIKELY for one in self.failures)
@@ -169,7 +174,7 @@ def make_plan(  # noqa: PLR0913 - what a plan is made of
     not_understood: dict[str, None] = {}
     duplicates: dict[ResourceId, tuple[Resource, ...]] = {}
     for old_side, new_side in by_cluster(before, after):
-        planner = _Planner(kinds, default, old_side.resources, new_side.resources, state)
+        planner = _Planner(kinds, default, old_side, new_side, state)
         objects += [planner.plan(old, new) for old, new in pairs(old_side.resources, new_side.resources)]
         not_understood |= dict.fromkeys(planner.not_understood)
         duplicates |= find_duplicates(new_side.resources)
@@ -225,18 +230,19 @@ class _Planner:
         self,
         kinds: Kinds,
         default: ApplyMethod,
-        before: tuple[Resource, ...],
-        after: tuple[Resource, ...],
+        before: Snapshot,
+        after: Snapshot,
         live: LiveState | None,
     ) -> None:
         self._live = live
+        self._unread = after.unread
         self._version = kinds.version
         self._default = default
         self._kinds = kinds
-        self._evidence = Evidence(before, kinds.version)
-        self._owners_before: Owners = find_owners(before)
-        self._owners_after: Owners = find_owners(after)
-        self._scaled = {target: str(one.id) for one in after if (target := scale_target(one)) is not None}
+        self._evidence = Evidence(before.resources, kinds.version)
+        self._owners_before: Owners = find_owners(before.resources)
+        self._owners_after: Owners = find_owners(after.resources)
+        self._scaled = {target: str(one.id) for one in after.resources if (target := scale_target(one)) is not None}
 
     @property
     def not_understood(self) -> tuple[str, ...]:
@@ -269,6 +275,8 @@ class _Planner:
         owner = owner_of(after, self._owners_after)
         action = Action.CREATE if before is None else Action.UNCHANGED
         item = PlannedObject(id=after.id, action=action, before=before, after=after, owner=owner.name if owner else "")
+        if before is after and (reason := self._unread.get((after.origin, after.id))):
+            return replace(item, action=Action.UNKNOWN, reason=reason)
         if before is not None and self._live is None and _same_content(before.data, after.data):
             return item
         how = handling(after, owner, self._default)

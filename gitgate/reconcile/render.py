@@ -122,6 +122,8 @@ def _remark(item: PlannedObject) -> str:
     words = []
     if item.is_likely_blocked:
         words.append(f"likely {_REMARKS[item.action]}, by the definition of {item.definition}")
+    elif item.is_unread:
+        words.append("may stay or go")
     elif item.action in _REMARKS:
         words.append(_REMARKS[item.action])
     if item.reason:

@@ -183,3 +183,9 @@ class Scene:
         for item in self.changed:
             if item.action in GONE and item.before is not None:
                 yield item, item.before
+
+    def unread(self) -> Iterator[tuple[PlannedObject, Resource]]:
+        """What may go, as nothing tells, with what it was."""
+        for item in self.changed:
+            if item.is_unread and item.before is not None:
+                yield item, item.before

@@ -76,6 +76,14 @@ class Walk:
         """Owners of which something cannot be rendered, each with its cluster."""
         return frozenset((owner.cluster.name, owner.name) for owner, outcome in self.outcomes if outcome.failed)
 
+    @property
+    def elsewhere(self) -> Mapping[tuple[str, str], str]:
+        """Owners of which nothing is rendered as it is somewhere else, each with its cluster, and why."""
+        return MappingProxyType({
+            (owner.cluster.name, owner.name): outcome.not_rendered
+            for owner, outcome in self.outcomes if outcome.not_rendered and not outcome.failed
+        })  # fmt: skip
+
 
 def _files(outcomes: Iterable[tuple[Owner, Outcome]]) -> Mapping[str, Coverage]:
     found: dict[str, Coverage] = {}

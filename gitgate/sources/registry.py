@@ -110,6 +110,7 @@ def render_with_owners(tree: Tree, context: SourceContext) -> tuple[Snapshot, Wa
         problems=tuple(sorted(problems, key=_problem_order)),
         files=MappingProxyType(dict(sorted(files.items()))),
         stuck=walk.stuck if walk is not None else frozenset(),
+        elsewhere=walk.elsewhere if walk is not None else MappingProxyType({}),
         failed_groups=frozenset(
             _groups(tree, context, (path for path, one in files.items() if one is Coverage.FAILED))
         ),

@@ -73,6 +73,22 @@ def test_a_file_that_cannot_be_read_leaves_the_plan_incomplete(plan) -> None:
     assert "Not in this plan: app.yaml: " in said
 
 
+def test_a_file_that_is_too_large_to_read_prunes_nothing(plan) -> None:
+    large = text(workload()) + "#" * 4096
+    code, said = plan(text(workload()), large, settings="version: 1\nlimits: {fileBytes: 2048}")
+    assert code == 3
+    assert "1 unknown" in said
+    assert "prune" not in said
+    assert "app.yaml is not rendered here, and the agent may render it: the file has" in said
+
+
+def test_a_file_that_is_encrypted_from_now_on_leaves_the_plan_incomplete(plan) -> None:
+    code, said = plan(text(workload()), "\0GITCRYPT\0\1\2")
+    assert code == 3
+    assert "may stay or go; app.yaml: nothing in the file can be judged, as it is encrypted by git-crypt" in said
+    assert "Not in this plan: app.yaml: " in said
+
+
 def test_the_way_back(plan) -> None:
     claim = thing("v1", "PersistentVolumeClaim", spec={
         "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}})  # fmt: skip

@@ -83,6 +83,16 @@ def test_of_files_that_somebody_names_nothing_says_that_they_are_applied(tmp_pat
     assert gitgate("validate", "eviction.yaml", cwd=tmp_path).code == 1
 
 
+def test_a_claim_may_not_vanish_in_a_file_that_is_too_large_to_read(tmp_path: Path) -> None:
+    repository = RepositoryBuilder(tmp_path / "app")
+    settings = "version: 1\nlimits: {fileBytes: 2048}\nrules: {schema/yaml-limit: warning}\n"
+    repository.commit({".gitgate/settings.yaml": settings, "app.yaml": text(CLAIM), "b.yaml": text(workload())})
+    repository.commit({"app.yaml": text(CLAIM) + "#" * 4096}, branch="change")
+    arguments = ("check", "--base", "main", "--head", "change", "--output", "json")
+    ended = gitgate(*arguments, "--git-dir", tmp_path / "app", cwd=tmp_path)
+    assert (ended.code, reconcile(ended)) == (1, ["reconcile/stateful-prune"])
+
+
 def test_a_claim_may_not_vanish(judge) -> None:
     ended = judge(text(CLAIM), None)
     assert ended.code == 1

@@ -125,7 +125,7 @@ class _DryRun:
         live = self._object(sides[0])
         if live is None and item.before is not None and item.after is None:
             return _Judged(replace(item, action=Action.UNCHANGED, changes=(), reason=NOT_THERE))
-        if item.after is None:
+        if item.after is None or item.is_unread:
             return _Judged(item)
         if self._applier.served(item.after) is None:
             return _predicted(item, "the cluster does not serve its kind")

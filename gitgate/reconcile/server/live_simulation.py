@@ -185,6 +185,8 @@ class _LiveSimulation(Simulation):
     def _judge(
         self, item: PlannedObject, base: Applied | None, head: Applied | None, pruned: tuple[Failure, ...] | None
     ) -> PlannedObject:
+        if item.is_unread:
+            return item
         return replace(
             self._judge_live(item, base, head, pruned), drift=self._drift.get(item.id.identity, ())
         )  # fmt: skip

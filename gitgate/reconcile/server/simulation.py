@@ -285,6 +285,8 @@ class Simulation:
         head: Applied | None,
         pruned: tuple[Failure, ...] | None,
     ) -> PlannedObject:
+        if item.is_unread:
+            return item
         why = self._left_out(item)
         if why:
             return item if item.action is Action.UNCHANGED else predicted(item, why)

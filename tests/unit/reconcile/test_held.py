@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gitgate.reconcile.follow import follow
 from gitgate.reconcile.held import with_held
+from gitgate.reconcile.plan import Action, Plan, make_plan
 from tests.support.rendering import render
 
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s, namespace: web}\n"
@@ -63,18 +65,86 @@ def test_what_the_merge_takes_away_goes(what: str, changes: dict[str, str], gone
 REMOTE = KUSTOMIZATION % "web.yaml, 'https://example.com/more.yaml'"
 
 
+GIT_CRYPT = b"\0GITCRYPT\0\x12\x13"
+LARGE = "a: 1\n" * 1_000_000
+SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: %s, namespace: web}\nstringData: {key: '%s'}\n"
+SEALED = SECRET % ("s", "ENC[AES256_GCM,data:c2VjcmV0,iv:aXY=,tag:dGFn,type:str]") + (
+    "sops: {mac: 'ENC[AES256_GCM,data:bWFj,iv:aXY=,tag:dGFn,type:str]', version: 3.9.0}\n"
+)
+OTHER_SOURCE = (
+    "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: other, namespace: flux-system}\n"
+    "spec: {interval: 1m, url: 'https://example.com/other.git'}\n---\n"
+)
+
+
+def planned(base: dict[str, str | bytes], change: dict[str, str | bytes | None]) -> Plan:
+    after = {path: text for path, text in {**base, **change}.items() if text is not None}
+    was, shall_be = render(base), render(after)
+    return make_plan(was, with_held(was, shall_be), "1.37")
+
+
+def unread(plan: Plan) -> dict[str, str]:
+    return {item.id.name: item.reason for item in plan.objects if item.is_unread and item.id.kind != "Kustomization"}
+
+
+def told_as_gone(plan: Plan) -> set[str]:
+    return {item.id.name for item in plan.objects if item.action is Action.PRUNE}
+
+
 @pytest.mark.parametrize(
-    ("what", "before", "after"),
+    ("what", "change", "names", "reason"),
     [
-        ("gitgate fetches nothing, and the agent does", {}, {"apps/kustomization.yaml": REMOTE}),
         (
-            "it failed before, for another object",
-            {"web/z.yaml": "a: [\n"},
-            {"web/z.yaml": "a: [\n", "plain/c.yaml": ""},
+            "gitgate fetches nothing, and the agent does",
+            {"apps/kustomization.yaml": REMOTE},
+            "ab",
+            "the agent may render it",
+        ),
+        ("a plain file is too large for gitgate", {"plain/c.yaml": LARGE}, "c", "plain/c.yaml is not rendered here"),
+        ("a file of a Kustomization is", {"web/b.yaml": LARGE}, "b", "more than the limit"),
+        ("a file is encrypted", {"plain/c.yaml": GIT_CRYPT}, "c", "encrypted by git-crypt"),
+        ("a file is binary", {"plain/c.yaml": b"\0"}, "c", "binary"),
+        (
+            "what it applies is somewhere else",
+            {"apps/web.yaml": OTHER_SOURCE + (FLUX % ("web", "./web")).replace("name: flux-system}", "name: other}")},
+            "b",
+            "somewhere else",
         ),
     ],
 )
-def test_what_goes_is_told_where_the_agent_may_render_what_gitgate_does_not(what: str, before, after) -> None:
-    was, shall_be = ({**BASE, **changes} for changes in (before, after))
-    held = with_held(*(render({path: text for path, text in side.items() if text}) for side in (was, shall_be)))
-    assert {one.id.name for one in held.resources if one.id.kind == "ConfigMap"} != EVERYTHING
+def test_of_what_gitgate_alone_cannot_read_nothing_is_told_as_gone(what, change, names: str, reason: str) -> None:
+    plan = planned(BASE, change)
+    found = unread(plan)
+    assert (set(found), told_as_gone(plan)) == (set(names), set())
+    assert all(reason in one for one in found.values())
+
+
+def test_a_secret_that_is_encrypted_from_now_on_is_not_told_as_gone() -> None:
+    files = {"s.yaml": SECRET % ("s", "plain") + "---\n" + MAP % "m", "keep.yaml": MAP % "keep"}
+    plan = planned(files, {"s.yaml": SEALED})
+    assert (set(unread(plan)), told_as_gone(plan)) == ({"s"}, {"m"})
+
+
+@pytest.mark.parametrize(
+    ("what", "base", "change"),
+    [
+        ("it failed before, for another object", {"web/z.yaml": "a: [\n"}, {"plain/c.yaml": None}),
+        ("it was too large before", {"plain/z.yaml": LARGE}, {"plain/c.yaml": None}),
+        ("another file is too large", {}, {"plain/c.yaml": None, "plain/z.yaml": LARGE}),
+        ("another file is encrypted", {}, {"plain/c.yaml": None, "plain/z.yaml": GIT_CRYPT}),
+    ],
+)
+def test_what_the_change_takes_away_beside_it_is_told_as_gone(what: str, base, change) -> None:
+    plan = planned({**BASE, **base}, change)
+    assert (told_as_gone(plan), unread(plan)) == ({"c"}, {})
+
+
+def test_data_that_may_go_is_told() -> None:
+    claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: p, namespace: web}\nspec: {accessModes: "
+    claim += "[ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n"
+    files = {"p.yaml": claim, "n.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: web}\n"}
+    was, shall_be = render(files), render({"p.yaml": LARGE, "n.yaml": GIT_CRYPT})
+    after = with_held(was, shall_be)
+    found = [(one.code, one.message) for one in follow(make_plan(was, after, "1.37"), was, after)]
+    assert [code for code, _ in found] == ["implied-deletion", "stateful-prune"]
+    assert all(message.startswith("nothing tells whether it stays") for _, message in found)
