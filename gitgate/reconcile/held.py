@@ -53,10 +53,13 @@ def with_held(before: Snapshot, after: Snapshot) -> Snapshot:
         for resource in owned.pop(owner, ()):
             held.append((resource, fate))
             waiting.append(_as_owner(resource, fate))
+    if not held:
+        return after
+    # What an owner applied, and is found as if nobody did while the owner is not rendered, is the same object.
+    found = {(one.origin.path, one.id.identity) for one, _ in held if one.origin.owner}
+    others = (one for one in after.resources if one.origin.owner or (one.origin.path, one.id.identity) not in found)
     unread: Mapping[tuple[Origin, ResourceId], str] = {(one.origin, one.id): fate for one, fate in held if fate}
-    return replace(
-        after, resources=(*after.resources, *(one for one, _ in held)), unread=MappingProxyType(unread)
-    ) if held else after  # fmt: skip
+    return replace(after, resources=(*others, *(one for one, _ in held)), unread=MappingProxyType(unread))
 
 
 class _Fates:

@@ -139,6 +139,13 @@ def test_what_the_change_takes_away_beside_it_is_told_as_gone(what: str, base, c
     assert (told_as_gone(plan), unread(plan)) == ({"c"}, {})
 
 
+@pytest.mark.parametrize("content", ["a: [\n", LARGE, GIT_CRYPT])
+def test_what_an_owner_applies_that_is_not_rendered_any_more_is_not_created_beside_it(content: str | bytes) -> None:
+    plan = planned(BASE, {"apps/a.yaml": content})
+    assert sorted(item.id.name for item in plan.objects if item.id.kind == "ConfigMap") == sorted(EVERYTHING)
+    assert Action.CREATE not in {item.action for item in plan.objects}
+
+
 def test_data_that_may_go_is_told() -> None:
     claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: p, namespace: web}\nspec: {accessModes: "
     claim += "[ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n"
