@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 LOOKUPS = frozenset(("lookup", "getHostByName"))
 """What Helm answers from the cluster or the network when it installs, and with nothing when it renders for review."""
-CLOCK = frozenset(("now", "ago"))
+CLOCK = frozenset(("now", "ago", "date", "dateInZone", "date_in_zone", "htmlDate", "htmlDateInZone"))
+"""Those about a date take the present time for whatever is none: sprig, date.go, `dateInZone`."""
 RANDOM = frozenset((
     "randAlphaNum", "randAlpha", "randAscii", "randNumeric", "randBytes", "randInt", "shuffle", "uuidv4", "bcrypt",
     "htpasswd", "encryptAES", "genPrivateKey", "genCA", "genCAWithKey", "genSelfSignedCert", "genSelfSignedCertWithKey",
@@ -115,13 +116,15 @@ def _scan(path: str, text: str, scopes: dict[str | None, _Scope]) -> None:
         elif first == "end" and len(stack) > 1:
             stack.pop()
         scope = scopes[stack[-1]]
+        asked = False
         for index, token in enumerate(words):
             if token.lastgroup != "word":
                 continue
             word = token.group()
             if word in _CALLS:
                 scope.includes.add(_included(words[index + 1 : index + 4]))
-            elif word in _WATCHED:
+            elif word in _WATCHED and not (word in CLOCK and asked):
+                asked = asked or word in CLOCK  # `now | date "…"` asks once
                 line += text.count("\n", counted, token.start())
                 counted = token.start()
                 scope.calls.append(Call(word, path, line))

@@ -315,6 +315,10 @@ CALLS = {
     ),
     "a name server": ('# {{ getHostByName "example.com" }}\n' + OBJECT, ["helm-lookup web/templates/a.yaml:1"]),
     "the clock": ('# x\n# {{ now | date "2006" }}\n' + OBJECT, ["helm-clock web/templates/a.yaml:2"]),
+    "the clock, by the date of what is none": (
+        '# {{ dateInZone "2006" "x" "UTC" }}\n' + OBJECT,
+        ["helm-clock web/templates/a.yaml:1"],
+    ),
     "chance": (OBJECT + "  password: {{ randAlphaNum 20 }}\n", ["helm-nondeterministic web/templates/a.yaml:7"]),
     "a certificate": (
         OBJECT + '  key: {{ (genCA "x" 1).Cert | quote }}\n',

@@ -221,7 +221,7 @@ def _request(
         chart_values_files=tuple(inside_source(source, name) or text(name) for name in files),
         ignore_missing_values_files=spec.get("ignoreMissingValuesFiles") is True,
         include_crds=policies[0] != "Skip" or policies[1] in {"Create", "CreateReplace"},
-        skip_tests=True,
+        skip_tests=mapping(owner.spec.get("test")).get("enable") is not True,
         owner=workshop.place(owner.resource.origin, _CHART),
     )
 
