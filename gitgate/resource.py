@@ -99,12 +99,14 @@ class Resource:
         data: The object as JSON data (dict, list, str, int, float, bool, None). Shared, never modified.
         origin: Where it came from.
         unresolved: Fields of which nothing in the repository tells the value: with a variable, or left to a patch.
+        otherwise: The object where the cluster has no value for such a variable either, so that defaults hold.
     """
 
     id: ResourceId
     data: Mapping[str, Any]
     origin: Origin
     unresolved: tuple[FieldPath, ...] = ()
+    otherwise: Mapping[str, Any] | None = None
 
 
 def split_api_version(api_version: str) -> tuple[str, str]:

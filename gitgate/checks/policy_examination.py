@@ -141,12 +141,13 @@ def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebo
     after, before = proposal.after.resources, proposal.before.resources
     imported = _imported(proposal)
     definitions = [item for item in (*imported, *before, *after) if (item.id.group, item.id.kind) == CRD_KIND]
-    requests = plan_requests(before, after, Kinds(is_cluster_scoped, definitions))
     user = User(settings.policy.user, settings.policy.groups)
     served = (
         ServedObjects.of_settings(settings, (*imported, *before, *after)),
         ServedObjects.of_settings(settings, (*imported, *before)),
     )
+    readings = (served[1].readings, served[0].readings)
+    requests = plan_requests(before, after, Kinds(is_cluster_scoped, definitions), proposal.after.stuck, readings)
     findings: list[Finding] = [*_changes(proposal, settings)]
     baseline: list[Finding] = []
     absent: set[str] = set()

@@ -10,11 +10,12 @@ gets the object of the strategy's `PrepareForCreate`, read into the version that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from gitgate.checks.custom_resources import CRD_KIND
+from gitgate.location import FieldPath
 from gitgate.policy.evaluation import Request
 from gitgate.policy.workloads import pod_of
 from gitgate.reconcile.canon import canonical
@@ -67,6 +68,37 @@ class ServedObjects:
         if new is not None and (request.target.group, request.kind) == ("", "Pod"):
             new = _admitted(new)
         return replace(request, new=new, old=old)
+
+    def readings(self, resource: Resource) -> Iterator[Mapping[str, Any]]:
+        """What an object may be besides what is written, where only the cluster knows the value of a variable.
+
+        Its defaults may hold, and what is true or false is either. A name, an image, a number may be anything, of which
+        nothing is said.
+        """
+        if resource.otherwise is not None:
+            yield resource.otherwise
+        unknown = [path for path in resource.unresolved if self._is_boolean(resource, path)]
+        for value in (True, False) if unknown else ():
+            data = copied(resource.data)
+            for path in unknown:
+                holder: Any = data
+                for step in path[:-1]:
+                    holder = holder[step]
+                holder[path[-1]] = value
+            yield data
+
+    def _is_boolean(self, resource: Resource, path: FieldPath) -> bool:
+        node = self._kinds.node(resource.id.api_version, resource.id.kind)
+        found: Any = resource.data
+        for step in path:
+            if node is None:
+                return False
+            node = node.item if isinstance(step, int) else node.child(step)
+            try:
+                found = found[step]
+            except (KeyError, IndexError, TypeError):
+                return False  # a field that is not there, or whose name holds the variable
+        return node is not None and isinstance(found, str) and node.is_boolean
 
     def data(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """An object, complete; one whose kind nothing defines, or that no server would decode, is left as it is."""

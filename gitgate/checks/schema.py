@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from gitgate.checks.agent_sources import moved_owners
 from gitgate.checks.base import Examination
 from gitgate.checks.schema_rules import SCHEMA_RULE_LIST, SCHEMA_RULES
 from gitgate.errors import SettingsError
@@ -83,6 +84,7 @@ class SchemaCheck:
             findings=(
                 *_weighed(after, proposal.before),
                 *_definition_findings(proposal),
+                *(_finding("agent-source-changed", words, one, field) for one, field, words in moved_owners(proposal)),
                 *_rulebook_findings(proposal, settings),
                 *(_problem_finding(problem) for problem in imported.problems),
             ),

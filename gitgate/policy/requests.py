@@ -9,7 +9,7 @@ update at all, never fires there (docs/adr/0018-what-is-judged-as-what.md).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,16 +58,38 @@ class Kinds:
         return Target(group, resource.id.version, plural, namespaced, operation)
 
 
-def plan_requests(before: Sequence[Resource], after: Sequence[Resource], kinds: Kinds) -> Requests:
-    """Pair the objects of two trees and say what each is."""
+Readings = Callable[[Resource], Iterable[Mapping[str, Any]]]
+"""What else an object of the base, or of the merge, may be in the cluster."""
+
+
+def plan_requests(
+    before: Sequence[Resource],
+    after: Sequence[Resource],
+    kinds: Kinds,
+    stuck: Collection[tuple[str, str]] = (),
+    readings: tuple[Readings, Readings] = (lambda _: (), lambda _: ()),
+) -> Requests:
+    """Pair the objects of two trees and say what each is.
+
+    Args:
+        before: Objects of the base.
+        after: Objects of the merge.
+        kinds: Plurals and scopes.
+        stuck: Cluster and name of the owners that can render nothing after the merge, and so delete nothing.
+        readings: For the base and for the merge: what else an object may be. Policies are asked about all of it.
+    """
     pairs = _pair(before, after)
     proposed: list[Request] = []
     standing: list[Request] = []
     kept: set[int] = set()
+    proposed.extend(_otherwise(after, readings[1], kinds))
+    standing.extend(_otherwise(before, readings[0], kinds))
     for resource in after:
         old = pairs.get(id(resource))
         if old is not None:
             kept.add(id(old))
+            if _is_left(old, resource, stuck):
+                proposed.append(_deletion(old, kinds))
         if old is None:
             proposed += _requests(resource, None, "CREATE", kinds)
         elif old.data == resource.data:
@@ -81,6 +103,18 @@ def plan_requests(before: Sequence[Resource], after: Sequence[Resource], kinds: 
             proposed.append(_deletion(resource, kinds))
             standing += _requests(resource, None, "CREATE", kinds)
     return Requests(tuple(proposed), tuple(standing))
+
+
+def _otherwise(resources: Iterable[Resource], readings: Readings, kinds: Kinds) -> Iterator[Request]:
+    for resource in resources:
+        for data in readings(resource) if resource.unresolved else ():
+            yield from _requests(replace(resource, data=data), None, "CREATE", kinds)
+
+
+def _is_left(old: Resource, new: Resource, stuck: Collection[tuple[str, str]]) -> bool:
+    """Does the file stay while the owner that applied it does so no more? Whoever prunes deletes the object."""
+    owner = old.origin.owner
+    return bool(owner) and not new.origin.owner and (old.origin.cluster, owner) not in stuck
 
 
 def requests_of(new: Resource | None, old: Resource | None, kinds: Kinds) -> Iterator[Request]:

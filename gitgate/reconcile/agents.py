@@ -268,6 +268,16 @@ def _hook(annotations: Mapping[str, Any]) -> str:
     return f"it is a {helm} hook, which each sync makes anew" if isinstance(helm, str) and helm != "crd-install" else ""
 
 
+def taken_out(resource: Resource, owner: Owner | None) -> str:
+    """Why Argo CD or Helm no longer holds an object as part of what it applies; empty where it does."""
+    if owner is None or owner.flux:
+        return ""
+    annotations = _read_by(owner, _mapping(_mapping(resource.data.get("metadata")).get("annotations")))
+    if str(annotations.get(_HOOK, "")).strip() == "Skip":
+        return f"{_HOOK} is Skip, so that it counts as removed"
+    return _hook(annotations)
+
+
 def _keep(annotations: Mapping[str, Any], options: set[str], owner: Owner | None) -> str:
     if "Prune=false" in options:
         return f"{SYNC_OPTIONS} says Prune=false"

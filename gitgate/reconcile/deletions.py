@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from gitgate.reconcile.agents import Owner
+from gitgate.reconcile.agents import Owner, taken_out
 from gitgate.reconcile.consequence import Consequence, happens_to
 from gitgate.reconcile.places import place_of, told
 from gitgate.reconcile.plan import Action
@@ -84,6 +84,58 @@ def implied_deletions(scene: Scene) -> Iterator[Consequence]:
                 message = f"{told(place)}, which owns it, goes with this change: the cluster deletes it, too"
                 field = ("metadata", "ownerReferences", index)
                 yield happens_to(resource, "implied-deletion", message, field, other=told(place))
+
+
+def reinstalled(scene: Scene) -> Iterator[Consequence]:
+    """Releases that go to another name or namespace: the old one is uninstalled first.
+
+    Source: fluxcd/helm-controller, internal/action/verify.go, `ReleaseTargetChanged`.
+    """
+    for item in scene.changed:
+        if (item.id.group, item.id.kind) != ("helm.toolkit.fluxcd.io", "HelmRelease"):
+            continue
+        if item.before is None or item.after is None or spec_of(item.after).get("suspend") is True:
+            continue
+        old, new = _release(item.before), _release(item.after)
+        field = next((key for key in old if old[key] != new[key]), None)
+        if field is None:
+            continue
+        inside = scene.before.applied_by.get(str(item.before.id), [])
+        lost = [one for one in inside if one.id.kind == "Namespace" or (one.id.group, one.id.kind) in _STATE]
+        message = f"its release is uninstalled and installed anew, as {field} changes: {_objects(len(inside))} go first"
+        if lost:
+            message += f", {lost[0].id} among them with all that is in it"
+        yield happens_to(item.after, "implied-deletion" if lost else "cascading-deletion", message, ("spec", field))
+
+
+def _release(resource: Resource) -> Mapping[str, Any]:
+    """What a release is kept and installed by. Source: helm-controller, api/v2, `GetReleaseName` and its like."""
+    spec, own = spec_of(resource), resource.id.namespace
+    target = spec.get("targetNamespace")
+    name = spec.get("releaseName") or (f"{target}-{resource.id.name}" if target else resource.id.name)
+    return {
+        "targetNamespace": target or own, "releaseName": name, "storageNamespace": spec.get("storageNamespace") or own
+    }  # fmt: skip
+
+
+def turned_into_hooks(scene: Scene) -> Iterator[Consequence]:
+    """State that becomes a hook: each sync deletes it and creates it anew, and a skipped one is pruned.
+
+    Source: argo-cd/gitops-engine/pkg/sync/hook, `DeletePolicies` (`BeforeHookCreation` where none is named) and `Skip`.
+    """
+    for item in scene.plan.objects:
+        if item.before is None or item.after is None or item.before.data is item.after.data:
+            continue
+        if item.id.kind not in _PRECIOUS and (item.id.group, item.id.kind) not in _STATE:
+            continue
+        old, new = scene.before.owner_of(item.before), scene.after.owner_of(item.after)
+        was, now = taken_out(item.before, old), taken_out(item.after, new)
+        if now and not was:
+            message = f"{now}: it is deleted, and all that is in it goes with it"
+            yield happens_to(item.after, "implied-deletion", message, ("metadata", "annotations"))
+
+
+_PRECIOUS = frozenset({"Namespace", "CustomResourceDefinition"})
 
 
 def _contents(scene: Scene, before: Resource) -> str:

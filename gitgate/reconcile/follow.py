@@ -14,7 +14,7 @@ from gitgate.reconcile.clusters import by_cluster
 from gitgate.reconcile.consequence import Consequence, happens_to
 from gitgate.reconcile.dangling import dangling, empty_selectors, missing_ports
 from gitgate.reconcile.definitions import invalidated
-from gitgate.reconcile.deletions import data_at_risk, implied_deletions
+from gitgate.reconcile.deletions import data_at_risk, implied_deletions, reinstalled, turned_into_hooks
 from gitgate.reconcile.disruption import blocking_budgets, rollouts, stale_configuration, stopped
 from gitgate.reconcile.handovers import moves, rendered_twice
 from gitgate.reconcile.ordering import absent, cycles, too_early, unsynced
@@ -25,8 +25,8 @@ from gitgate.reconcile.scene import Scene, Side, TooMuchError
 from gitgate.resource import Resource
 
 _OF_THE_CHANGE: tuple[Callable[[Scene], Iterable[Consequence]], ...] = (
-    absent, dangling, data_at_risk, implied_deletions, invalidated, moves, replicas_reset, resized, rollouts,
-    stale_configuration, stopped, too_early, unsynced,
+    absent, dangling, data_at_risk, implied_deletions, invalidated, moves, reinstalled, replicas_reset, resized,
+    rollouts, stale_configuration, stopped, too_early, turned_into_hooks, unsynced,
 )  # fmt: skip
 """What comes of the difference between the two sides."""
 _OF_A_SIDE: tuple[Callable[[Side], Iterable[Consequence]], ...] = (
@@ -58,7 +58,9 @@ def _moved(item: PlannedObject) -> bool:
     if item.before is None or item.after is None:
         return False
     old, new = item.before.origin, item.after.origin
-    return old.path != new.path or old.rendered_by != new.rendered_by
+    if item.before.data is not item.after.data and item.before.data != item.after.data:
+        return True  # left alone by the agent for a reason that the change may have brought
+    return (old.path, old.rendered_by, old.owner) != (new.path, new.rendered_by, new.owner)
 
 
 def _new(scene: Scene) -> Iterator[Consequence]:

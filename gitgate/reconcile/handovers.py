@@ -19,12 +19,15 @@ def moves(scene: Scene) -> Iterator[Consequence]:
         return
     same_owners = scene.before.owners == scene.after.owners
     staying = {owner.name for owner in scene.after.owners}
+    rendering = {resource.origin.owner for resource in scene.after.resources} - {""}
     for item in scene.plan.objects:
         if item.before is None or item.after is None:
             continue
         if same_owners and place_of_origin(item.before) == place_of_origin(item.after):
             continue
         old, new = scene.before.owner_of(item.before), scene.after.owner_of(item.after)
+        if not item.after.origin.owner and item.before.origin.owner in rendering:
+            new = None  # the file lies there still, and the owner leaves it out of all that it renders
         if old is None or (new is not None and old.name == new.name):
             continue
         if new is None and old.name not in staying:

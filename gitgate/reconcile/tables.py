@@ -116,6 +116,12 @@ class TypeNode:
         self.unserved = _MARK in schema
         self.shape = self._shape()
 
+    @property
+    def is_boolean(self) -> bool:
+        """Does it hold true or false, and nothing else?"""
+        declared = self._schema.get("type")
+        return declared == "boolean" or (isinstance(declared, list) and set(declared) <= {"boolean", "null"})
+
     def _shape(self) -> Shape:  # noqa: PLR0911 - one line for each shape
         if self.name == QUANTITY:
             return Shape.QUANTITY

@@ -300,6 +300,242 @@ def test_no_way_around(repository: RepositoryBuilder, attack: str) -> None:
     assert rule in ended.rules()
 
 
+POLICED = "version: 1\npolicy: {sets: [pod-security-restricted, gitops]}\n"
+NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
+URL = "https://git.example.com/org/fleet"
+GIT_REPOSITORY = f"""\
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {{name: flux-system, namespace: flux-system}}
+spec: {{interval: 1m, url: "{URL}", ref: {{branch: main}}}}
+---
+"""
+PRIVILEGED = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: evil, namespace: shop, annotations: {}}
+spec: {containers: [{name: evil, image: "a.example.com/b:1", securityContext: {privileged: true}}]}
+"""
+RESTRICTED = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop}
+spec:
+  securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
+  containers:
+  - name: web
+    image: a.example.com/b:1
+    securityContext: {privileged: false, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+"""
+SECRET_VARIABLES = "  postBuild: {substituteFrom: [{kind: Secret, name: vars}]}\n"
+
+
+def applied(name: str, path: str, more: str = "") -> str:
+    """A Flux Kustomization."""
+    return (
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n"
+        f"metadata: {{name: {name}, namespace: flux-system}}\n"
+        f"spec:\n  interval: 10m\n  path: {path}\n  prune: true\n"
+        f"  sourceRef: {{kind: GitRepository, name: flux-system}}\n{more}"
+    )
+
+
+def release(more: str = "") -> str:
+    """A HelmRelease of a chart of the repository."""
+    return (
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: shop, namespace: flux-system}\n"
+        "spec:\n  interval: 10m\n  chart:\n    spec:\n      chart: ./charts/shop\n"
+        f"      sourceRef: {{kind: GitRepository, name: flux-system}}\n{more}"
+    )
+
+
+def application(name: str, path: str, url: str = URL, revision: str = "main", more: str = "") -> str:
+    """An Argo CD Application that prunes."""
+    return (
+        f"apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}, namespace: argocd}}\n"
+        "spec:\n  project: default\n  destination: {server: https://kubernetes.default.svc, namespace: shop}\n"
+        "  syncPolicy: {automated: {prune: true}}\n"
+        f"  source:\n    repoURL: {url}\n    targetRevision: {revision}\n    path: {path}\n{more}"
+    )
+
+
+def annotated(key: str, value: str) -> str:
+    """The Namespace with an annotation."""
+    return NAMESPACE.replace("{name: shop}", f"{{name: shop, annotations: {{{key}: '{value}'}}}}")
+
+
+def bound(role: str) -> str:
+    """A ClusterRoleBinding."""
+    return (
+        "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: evil}\n"
+        f"roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: ClusterRole\n  name: {role}\n"
+        "subjects: [{kind: ServiceAccount, name: default, namespace: shop}]\n"
+    )
+
+
+FLUX: dict[str, Content | None] = {
+    ".gitgate/settings.yaml": POLICED,
+    "clusters/prod/flux-system/gotk-sync.yaml": GIT_REPOSITORY + applied("flux-system", "./clusters/prod"),
+    "clusters/prod/apps.yaml": applied("apps", "./apps"),
+    "clusters/prod/release.yaml": release(),
+    "apps/map.yaml": config_map(),
+    "apps/namespace.yaml": NAMESPACE,
+    "charts/shop/Chart.yaml": CHART,
+    "charts/shop/templates/namespace.yaml": NAMESPACE.replace("name: shop", "name: released"),
+}
+ARGO_CD: dict[str, Content | None] = {
+    ".gitgate/settings.yaml": POLICED,
+    "root.yaml": application("root", "argocd"),
+    "argocd/web.yaml": application("web", "apps"),
+    "apps/map.yaml": config_map(),
+    "apps/namespace.yaml": NAMESPACE,
+}
+UNDER_POLICIES: dict[str, tuple[dict[str, Content | None], dict[str, Content | None], str]] = {
+    # An agent that reads elsewhere applies what nobody judged, and prunes what is here
+    "the repository of Flux becomes another one": (
+        FLUX,
+        {
+            "clusters/prod/flux-system/gotk-sync.yaml": GIT_REPOSITORY.replace("org/fleet", "evil/fleet")
+            + applied("flux-system", "./clusters/prod")
+        },
+        "schema/agent-source-changed",
+    ),
+    "Flux follows a branch of the attacker": (
+        FLUX,
+        {
+            "clusters/prod/flux-system/gotk-sync.yaml": GIT_REPOSITORY.replace("branch: main", "branch: evil")
+            + applied("flux-system", "./clusters/prod")
+        },
+        "schema/agent-source-changed",
+    ),
+    "a Kustomization takes its directory from another repository": (
+        FLUX,
+        {
+            "clusters/prod/apps.yaml": GIT_REPOSITORY.replace("org/fleet", "evil/fleet").replace(
+                "name: flux", "name: x"
+            )
+            + applied("apps", "./apps").replace("name: flux-system}", "name: x-system}")
+        },
+        "schema/agent-source-changed",
+    ),
+    "the root Application reads another repository": (
+        ARGO_CD,
+        {"root.yaml": application("root", "argocd", url="https://evil.example.com/fleet")},
+        "schema/agent-source-changed",
+    ),
+    "an Application follows a branch of the attacker": (
+        ARGO_CD,
+        {"argocd/web.yaml": application("web", "apps", revision="evil")},
+        "schema/agent-source-changed",
+    ),
+    "an Application is rendered by a plugin": (
+        ARGO_CD,
+        {"argocd/web.yaml": application("web", "apps", more="    plugin: {name: evil}\n")},
+        "schema/agent-source-changed",
+    ),
+    # A file that stays while its owner leaves it out is an object that is pruned
+    "Flux fetches the file of a Namespace no more": (FLUX, {".sourceignore": "/apps/n*\n"}, "policy/denied"),
+    "an Application excludes the file of a Namespace": (
+        ARGO_CD,
+        {"argocd/web.yaml": application("web", "apps", more="    directory: {exclude: 'n*'}\n")},
+        "reconcile/ownership-move",
+    ),
+    "the file of a Namespace is marked as not to be rendered": (
+        ARGO_CD,
+        {"apps/namespace.yaml": "# +argocd:skip-file-rendering\n" + NAMESPACE},
+        "policy/denied",
+    ),
+    "a release with a Namespace goes, and its chart stays": (
+        FLUX,
+        {"clusters/prod/release.yaml": None},
+        "policy/denied",
+    ),
+    "a release is installed anew under another name": (
+        FLUX,
+        {"clusters/prod/release.yaml": release("  releaseName: other\n")},
+        "reconcile/implied-deletion",
+    ),
+    # Hooks are deleted before they are made
+    "a Namespace becomes a hook of Argo CD": (
+        ARGO_CD,
+        {"apps/namespace.yaml": annotated("argocd.argoproj.io/hook", "PreSync")},
+        "reconcile/implied-deletion",
+    ),
+    "a Namespace is skipped by Argo CD": (
+        ARGO_CD,
+        {"apps/namespace.yaml": annotated("argocd.argoproj.io/hook", "Skip")},
+        "reconcile/implied-deletion",
+    ),
+    "a Namespace becomes a hook of Helm": (
+        FLUX,
+        {
+            "charts/shop/templates/namespace.yaml": annotated("helm.sh/hook", "pre-upgrade").replace(
+                "name: shop", "name: released"
+            )
+        },
+        "reconcile/implied-deletion",
+    ),
+    "a privileged Pod is a test, and another hook besides": (
+        FLUX,
+        {
+            "charts/shop/templates/evil.yaml": PRIVILEGED.replace(
+                "annotations: {}", 'annotations: {helm.sh/hook: "test,pre-upgrade"}'
+            )
+        },
+        "policy/denied",
+    ),
+    "a privileged Pod is a test that the release runs": (
+        FLUX,
+        {
+            "clusters/prod/release.yaml": release("  test: {enable: true}\n"),
+            "charts/shop/templates/evil.yaml": PRIVILEGED.replace(
+                "annotations: {}", "annotations: {helm.sh/hook: test}"
+            ),
+        },
+        "policy/denied",
+    ),
+    # Roles under another name
+    "a role aggregates cluster-admin": (
+        FLUX,
+        {
+            "apps/map.yaml": config_map() + "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\n"
+            "metadata: {name: other}\nrules: []\n"
+            "aggregationRule: {clusterRoleSelectors: [{matchLabels: {kubernetes.io/bootstrapping: rbac-defaults}}]}\n"
+            + bound("other")
+        },
+        "policy/denied",
+    ),
+    # Variables that only the cluster knows
+    "the default of a variable that the cluster may lack is cluster-admin": (
+        {**FLUX, "clusters/prod/apps.yaml": applied("apps", "./apps", SECRET_VARIABLES)},
+        {"apps/map.yaml": config_map() + bound("${ROLE:=cluster-admin}")},
+        "policy/denied",
+    ),
+    "half of cluster-admin is a variable's default": (
+        {**FLUX, "clusters/prod/apps.yaml": applied("apps", "./apps", SECRET_VARIABLES)},
+        {"apps/map.yaml": config_map() + bound("cluster-${ROLE:=admin}")},
+        "policy/denied",
+    ),
+    "whether a Pod is privileged is a variable": (
+        {
+            **FLUX,
+            "clusters/prod/apps.yaml": applied("apps", "./apps", SECRET_VARIABLES),
+            "apps/web.yaml": RESTRICTED,
+        },
+        {"apps/web.yaml": RESTRICTED.replace("privileged: false", 'privileged: "${PRIVILEGED}"')},
+        "policy/denied",
+    ),
+}
+
+
+@pytest.mark.parametrize("attack", UNDER_POLICIES)
+def test_no_way_around_policies(repository: RepositoryBuilder, attack: str) -> None:
+    base, change, rule = UNDER_POLICIES[attack]
+    ended = judge(repository, base, change)
+    assert ended.code == 1, ended.stdout
+    assert rule in ended.rules()
+
+
 HARMLESS: dict[str, tuple[dict[str, Content | None], dict[str, Content | None]]] = {
     "a defect stays while its file is renamed": (
         {"apps/web.yaml": deployment(extra=MISSPELT)},
@@ -340,6 +576,35 @@ HARMLESS: dict[str, tuple[dict[str, Content | None], dict[str, Content | None]]]
             "apps/new/fine.yaml": config_map(),
             "apps/new/v.yaml": "a: {{ b }}\nc: [\n",
             "apps/new/values.yaml": "a: 1\n",
+        },
+    ),
+    "an Application of another branch of a repository that others read so": (
+        {
+            **ARGO_CD,
+            "argocd/next.yaml": application("next", "other", revision="next"),
+            "other/map.yaml": config_map("b"),
+        },
+        {"argocd/web.yaml": application("web", "apps", revision="next")},
+    ),
+    "the address of the repository is spelt in another way": (
+        FLUX,
+        {
+            "clusters/prod/flux-system/gotk-sync.yaml": GIT_REPOSITORY.replace(
+                URL, "ssh://git@git.example.com/org/fleet.git"
+            )
+            + applied("flux-system", "./clusters/prod")
+        },
+    ),
+    "a variable that only the cluster knows, where no policy looks": (
+        {**FLUX, "clusters/prod/apps.yaml": applied("apps", "./apps", SECRET_VARIABLES), "apps/web.yaml": RESTRICTED},
+        {"apps/web.yaml": RESTRICTED.replace("b:1", "b:${TAG}")},
+    ),
+    "a role that aggregates by a label of its own": (
+        FLUX,
+        {
+            "apps/map.yaml": config_map() + "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\n"
+            "metadata: {name: other}\nrules: []\n"
+            "aggregationRule: {clusterRoleSelectors: [{matchLabels: {example.com/aggregate: 'true'}}]}\n"
         },
     ),
     "an unreadable file where CI files are that is no manifest": (WEB, {".github/workflows/x.yaml": "a: b: c\n"}),

@@ -115,6 +115,7 @@ NOT_IN_ONE_FILE: Mapping[str, str] = {
     **dict.fromkeys(
         (
             "agent-refused",
+            "agent-source-changed",
             "agent-dangling-reference",
             "agent-dependency-cycle",
             "agent-invalid",

@@ -54,6 +54,24 @@ RULES: tuple[Rule, ...] = (
         references=(_KUSTOMIZATION + "#source-reference", _HELM),
     ),
     Rule(
+        id="schema/agent-source-changed",
+        title="An agent's object that reads from elsewhere than before",
+        severity=Severity.ERROR,
+        what=(
+            "A Flux or Argo CD object that applied content of this repository, or the source that it reads, names "
+            "another repository, branch or tag."
+        ),
+        why=(
+            "After the merge the agent applies what is there, which nobody judged, and deletes what is not; and "
+            "whatever is merged here later never reaches the cluster."
+        ),
+        remedy=(
+            "Keep the source. Where the repository really moves, waive this finding, or weigh the rule as a warning in "
+            "an earlier change."
+        ),
+        references=(_KUSTOMIZATION + "#source-reference", _APPLICATION),
+    ),
+    Rule(
         id="schema/agent-invalid",
         title="An agent's object that cannot be read",
         severity=Severity.ERROR,

@@ -266,6 +266,12 @@ class _Rendering:
                 continue
             objects = read_objects(data, origin, lambda _, origin=origin: Location(origin.path, None, Precision.FILE))  # type: ignore[misc]
             problems.extend(objects.problems)
+            absent = substitution.without_unknown(resource.data) if unresolved else None
+            if absent is not None and len(objects.resources) == 1:
+                changed.append(
+                    replace(objects.resources[0], unresolved=unresolved, otherwise=with_metadata(absent, common))
+                )
+                continue
             changed.extend(replace(one, unresolved=unresolved) for one in objects.resources)
         problems.extend(self._unknown(substitution))
         return changed, problems

@@ -66,7 +66,7 @@ def find_source(owner: Owner, world: World, reference: Mapping[str, Any]) -> Flu
     if resource is None:
         return FluxSource(Whose.UNKNOWN, key)
     spec = mapping(resource.data.get("spec"))
-    url, revision = text(spec.get("url")), _revision(spec)
+    url, revision = text(spec.get("url")), revision_of(spec)
     ours = _own_revisions(owner, world) if kind == "GitRepository" and url else {}
     if ours.get(normal_url(url)) == revision:
         return FluxSource(Whose.OURS, key)
@@ -88,11 +88,11 @@ def _own_revisions(owner: Owner, world: World) -> Mapping[str, str]:
         namespace, _, name = place.partition("/")
         resource = world.find(SOURCE_GROUP, kind, namespace, name)
         spec = mapping(resource.data.get("spec")) if resource is not None else {"url": key}
-        found[normal_url(text(spec.get("url")))] = _revision(spec)
+        found[normal_url(text(spec.get("url")))] = revision_of(spec)
     return found
 
 
-def _revision(spec: Mapping[str, Any]) -> str:
+def revision_of(spec: Mapping[str, Any]) -> str:
     """What of a repository is fetched. Source: fluxcd/source-controller, api/v1, `GitRepositoryRef`, in its order."""
     reference = mapping(spec.get("ref"))
     found = ((kind, text(reference.get(kind))) for kind in ("commit", "name", "semver", "tag", "branch"))

@@ -141,15 +141,18 @@ class Substitution:
         if self.variables.invalid:
             raise SubstitutionError(f"{self.variables.invalid[0]!r} is no name for a variable")
         expanded = expand(_write(data), self._lookup, strict=self.strict is True, undefined=self.undefined)
-        file = read_yaml(expanded.encode("utf-8", "surrogatepass"))
-        fatal = next((problem.message for problem in file.problems if problem.fatal), None)
-        if fatal is not None or len(file.documents) != 1 or not isinstance(file.documents[0].value, dict):
-            raise SubstitutionError(f"what comes of it cannot be read: {fatal or 'it is no object any more'}")
-        value = file.documents[0].value
+        value = _read(expanded)
         if _UNKNOWN not in expanded:
             return value, ()
         fields: list[FieldPath] = []
         return _unmarked(value, (), fields), tuple(fields)
+
+    def without_unknown(self, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """One object where the cluster has none of the variables that nobody knows; None where Flux then fails."""
+        try:
+            return _read(expand(_write(data), self.variables.values.get, strict=False, undefined=set()))
+        except SubstitutionError:
+            return None
 
     def _lookup(self, name: str) -> str | None:
         if name in self.variables.values:
@@ -158,6 +161,14 @@ class Substitution:
             return None
         self.unknown.add(name)
         return f"{_UNKNOWN}{name}-end"
+
+
+def _read(expanded: str) -> dict[str, Any]:
+    file = read_yaml(expanded.encode("utf-8", "surrogatepass"))
+    fatal = next((problem.message for problem in file.problems if problem.fatal), None)
+    if fatal is not None or len(file.documents) != 1 or not isinstance(file.documents[0].value, dict):
+        raise SubstitutionError(f"what comes of it cannot be read: {fatal or 'it is no object any more'}")
+    return file.documents[0].value
 
 
 def _opted_out(data: Mapping[str, Any]) -> bool:

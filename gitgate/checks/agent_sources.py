@@ -1,0 +1,136 @@
+"""Owners that read from elsewhere than the base's did: another repository, branch or tag than what is judged.
+
+Which content is this repository's is told by the owners themselves, so a change that edits what they say would choose
+what it is judged by: gitgate would go on judging this tree, and the agent apply another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from gitgate.location import FieldPath
+from gitgate.proposal import Proposal, Snapshot
+from gitgate.resource import Resource
+
+_FLUX, _SOURCES, _OPERATOR, _ARGO = (
+    "kustomize.toolkit.fluxcd.io", "source.toolkit.fluxcd.io", "fluxcd.controlplane.io", "argoproj.io",
+)  # fmt: skip
+_BY_CONTENT = ("GitRepository", "FluxInstance")
+"""Kinds of sources whose revision is a branch of a repository; another tag of an artifact is what a release is."""
+_GONE = "agent-not-rendered"
+
+Moved = tuple[Resource, FieldPath, str]
+"""An agent's object, the field that says where it reads, and what is to be said."""
+_Pair = tuple[str, str]
+
+
+def moved_owners(proposal: Proposal) -> Iterator[Moved]:
+    """Owners whose objects the base had here, and that read elsewhere after the merge."""
+    if proposal.change.base is None:
+        return
+    before, after = proposal.before, proposal.after
+    rendered = {resource.origin.owner for resource in before.resources if resource.origin.owner}
+    if not rendered:
+        return
+    yield from _left(before, after, rendered)
+    earlier, sources = _sources(before), _sources(after)
+    known = {pair for resource in _owners(before) for _, _, pair in _read(resource, earlier) if pair is not None}
+    still = {resource.origin.owner for resource in after.resources}
+    found: dict[tuple[Any, FieldPath], Moved] = {}
+    for owner in _owners(after):
+        name = str(owner.id)
+        if (name not in rendered and owner.origin.owner) or (name not in still and owner.id.kind != "FluxInstance"):
+            continue  # of what is new, only where an agent begins is of interest: the rest follows what others say
+        for place, field, pair in _read(owner, sources):
+            if pair is not None and pair not in known and _was_known(owner, before, earlier):
+                message = f"{place.id} now takes {_told(pair)}, and not what is judged here"
+                found.setdefault((place.id, field), (place, field, message))
+    yield from found.values()
+
+
+def _left(before: Snapshot, after: Snapshot, rendered: set[str]) -> Iterator[Moved]:
+    """Owners that could be rendered and that are not any more."""
+    known = {problem.resource for problem in before.problems if problem.code == _GONE}
+    told = {problem.resource for problem in after.problems if problem.code == _GONE} - known
+    for resource in after.resources:
+        if resource.id in told and str(resource.id) in rendered:
+            told.remove(resource.id)
+            message = f"{resource.id} applied content of this repository, and takes it from elsewhere now"
+            yield resource, ("spec",), message
+
+
+def _owners(snapshot: Snapshot) -> Iterator[Resource]:
+    for resource in snapshot.resources:
+        if (resource.id.group, resource.id.kind) in (
+            (_FLUX, "Kustomization"), (_OPERATOR, "FluxInstance"), (_ARGO, "Application"),
+        ):  # fmt: skip
+            yield resource
+
+
+def _sources(snapshot: Snapshot) -> tuple[Resource, ...]:
+    return tuple(one for one in snapshot.resources if one.id.group == _SOURCES)
+
+
+def _was_known(owner: Resource, before: Snapshot, sources: tuple[Resource, ...]) -> bool:
+    """Did the base say where it reads? A source that the repository begins to define is no other one."""
+    same = next((one for one in before.resources if one.id.identity == owner.id.identity), None)
+    return same is None or any(pair is not None for _, _, pair in _read(same, sources))
+
+
+def _read(owner: Resource, sources: tuple[Resource, ...]) -> Iterator[tuple[Resource, FieldPath, _Pair | None]]:
+    """Where an owner reads: the object and field that say so, and address and revision; None where nothing says it."""
+    spec = _mapping(owner.data.get("spec"))
+    if owner.id.group == _ARGO:
+        yield from _read_by_argo(owner, spec)
+    elif owner.id.kind == "FluxInstance":
+        sync = _mapping(spec.get("sync"))
+        if sync:
+            yield owner, ("spec", "sync"), _pair("FluxInstance", {**sync, "ref": {"name": sync.get("ref")}})
+    else:
+        reference = _mapping(spec.get("sourceRef"))
+        source = _source(owner, reference, sources)
+        if source is None:
+            yield owner, ("spec", "sourceRef"), None
+        else:
+            yield source, ("spec",), _pair(source.id.kind, _mapping(source.data.get("spec")))
+
+
+def _read_by_argo(owner: Resource, spec: Mapping[str, Any]) -> Iterator[tuple[Resource, FieldPath, _Pair | None]]:
+    from gitgate.sources.argocd.repository import sources_of  # noqa: PLC0415 - only where there are Applications
+
+    for path, source in sources_of(spec):
+        if source.get("repoURL") and not source.get("chart"):
+            revision = str(source.get("targetRevision") or "HEAD")
+            yield owner, (*path, "repoURL"), (_address(source.get("repoURL")), revision)
+
+
+def _source(owner: Resource, reference: Mapping[str, Any], sources: Iterable[Resource]) -> Resource | None:
+    wanted = (str(reference.get("kind")), str(reference.get("namespace") or owner.id.namespace), reference.get("name"))
+    found = [one for one in sources if (one.id.kind, one.id.namespace, one.id.name) == wanted]
+    near = [one for one in found if one.origin.cluster == owner.origin.cluster]
+    return next(iter(near or found), None)
+
+
+def _pair(kind: str, spec: Mapping[str, Any]) -> _Pair:
+    from gitgate.sources.flux.sources import revision_of  # noqa: PLC0415 - only where there are sources of Flux
+
+    if kind == "Bucket":
+        return f"{spec.get('endpoint')}/{spec.get('bucketName')}", ""
+    return _address(spec.get("url")), revision_of(spec) if kind in _BY_CONTENT else ""
+
+
+def _address(url: object) -> str:
+    from gitgate.sources.flux.sources import normal_url  # noqa: PLC0415 - only where there are owners
+
+    return normal_url(str(url or ""))
+
+
+def _told(pair: _Pair) -> str:
+    address, revision = pair
+    told = f"{address}, {revision}" if revision else address
+    return told if told.isprintable() else repr(told)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
