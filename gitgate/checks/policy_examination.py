@@ -32,6 +32,7 @@ from gitgate.policy.evaluation import (
 from gitgate.policy.files import BUNDLED, DIRECTORY, PolicyFiles, read_bundled, read_rulebook
 from gitgate.policy.requests import Kinds, plan_requests
 from gitgate.proposal import Proposal
+from gitgate.reconcile.held import with_held
 from gitgate.resource import Resource
 from gitgate.schema.directory import load_schema_directory
 from gitgate.schema.scope import is_cluster_scoped
@@ -147,7 +148,7 @@ def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebo
         ServedObjects.of_settings(settings, (*imported, *before)),
     )
     readings = (served[1].readings, served[0].readings)
-    requests = plan_requests(before, after, Kinds(is_cluster_scoped, definitions), proposal.after.stuck, readings)
+    requests = plan_requests(before, after, Kinds(is_cluster_scoped, definitions), _held(proposal), readings)
     findings: list[Finding] = [*_changes(proposal, settings)]
     baseline: list[Finding] = []
     absent: set[str] = set()
@@ -190,6 +191,12 @@ def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebo
         ),
         notes=tuple(_notes(absent)),
     )
+
+
+def _held(proposal: Proposal) -> frozenset[int]:
+    """The base's objects that stay in the cluster, as their agent fails; not those of which nothing tells."""
+    held = with_held(proposal.before, proposal.after)
+    return frozenset(id(one) for one in held.resources if (one.origin, one.id) not in held.unread)
 
 
 def _imported(proposal: Proposal) -> tuple[Resource, ...]:

@@ -66,7 +66,7 @@ def plan_requests(
     before: Sequence[Resource],
     after: Sequence[Resource],
     kinds: Kinds,
-    stuck: Collection[tuple[str, str]] = (),
+    held: Collection[int] = (),
     readings: tuple[Readings, Readings] = (lambda _: (), lambda _: ()),
 ) -> Requests:
     """Pair the objects of two trees and say what each is.
@@ -75,7 +75,7 @@ def plan_requests(
         before: Objects of the base.
         after: Objects of the merge.
         kinds: Plurals and scopes.
-        stuck: Cluster and name of the owners that can render nothing after the merge, and so delete nothing.
+        held: `id` of the base's objects that stay, as whoever applied them fails, and so deletes nothing.
         readings: For the base and for the merge: what else an object may be. Policies are asked about all of it.
     """
     pairs = _pair(before, after)
@@ -88,7 +88,8 @@ def plan_requests(
         old = pairs.get(id(resource))
         if old is not None:
             kept.add(id(old))
-            if _is_left(old, resource, stuck):
+            if id(old) not in held and old.origin.owner and not resource.origin.owner:
+                # The file stays while the owner that applied it does so no more: whoever prunes deletes the object.
                 proposed.append(_deletion(old, kinds))
         if old is None:
             proposed += _requests(resource, None, "CREATE", kinds)
@@ -100,7 +101,8 @@ def plan_requests(
             standing += (replace(request, edited=True) for request in _requests(old, None, "CREATE", kinds))
     for resource in before:
         if id(resource) not in kept:
-            proposed.append(_deletion(resource, kinds))
+            if id(resource) not in held:
+                proposed.append(_deletion(resource, kinds))
             standing += _requests(resource, None, "CREATE", kinds)
     return Requests(tuple(proposed), tuple(standing))
 
@@ -109,12 +111,6 @@ def _otherwise(resources: Iterable[Resource], readings: Readings, kinds: Kinds) 
     for resource in resources:
         for data in readings(resource) if resource.unresolved else ():
             yield from _requests(replace(resource, data=data), None, "CREATE", kinds)
-
-
-def _is_left(old: Resource, new: Resource, stuck: Collection[tuple[str, str]]) -> bool:
-    """Does the file stay while the owner that applied it does so no more? Whoever prunes deletes the object."""
-    owner = old.origin.owner
-    return bool(owner) and not new.origin.owner and (old.origin.cluster, owner) not in stuck
 
 
 def requests_of(new: Resource | None, old: Resource | None, kinds: Kinds) -> Iterator[Request]:

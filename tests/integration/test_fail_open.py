@@ -536,6 +536,13 @@ def test_no_way_around_policies(repository: RepositoryBuilder, attack: str) -> N
     assert rule in ended.rules()
 
 
+def test_a_build_that_fails_deletes_nothing_that_policies_would_have_to_deny(repository: RepositoryBuilder) -> None:
+    ended = judge(repository, FLUX, {"apps/kustomization.yaml": "resources: [namespace.yaml, mpa.yaml]\n"})
+    assert ended.code == 1, ended.stdout
+    assert "schema/kustomize-dangling-reference" in ended.rules()
+    assert "policy/denied" not in ended.rules()
+
+
 HARMLESS: dict[str, tuple[dict[str, Content | None], dict[str, Content | None]]] = {
     "a defect stays while its file is renamed": (
         {"apps/web.yaml": deployment(extra=MISSPELT)},
