@@ -50,6 +50,8 @@ class _Prepared:
     files: tuple[str, ...]
     values: tuple[tuple[FieldPath, str], ...]
     digest: str
+    absent: tuple[Problem, ...] = ()
+    """Dependencies that the chart is rendered without, as an agent fetches them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +213,9 @@ class HelmBuilder:
             if elsewhere and request.chart in self.charts:
                 problems = [_no_longer(each) for each in problems]
                 elsewhere = False
+            here = chart.without_dependencies({each.discriminator for each in problems}) if elsewhere else None
+            if here is not None and arguments is not None:
+                return replace(_ready(request, here, arguments), absent=tuple(problems))
             return HelmRendering(
                 outcome=HelmOutcome.ELSEWHERE if elsewhere else HelmOutcome.REFUSED,
                 problems=tuple(replace(each, discriminator=f"{each.discriminator} {state}") for each in problems),
@@ -250,14 +255,15 @@ class HelmBuilder:
         unreadable = next((output.unreadable for output in outputs if output.unreadable), None)
         if unreadable is not None:
             return _failed(one, f"what helm printed cannot be read: {unreadable}")
-        problems = list(_call_problems(one))
+        problems = [*one.absent, *_call_problems(one)]
         output: Output | None = outputs[0]
         if len(answer.outputs) > 1 and answer.outputs[0] != answer.outputs[1]:
             problems.append(_random_problem(one, differing_templates(*answer.outputs)))
             output = mask_differences(outputs[0], outputs[1])
         if output is None:
             return _failed(one, "two renderings do not even hold the same objects", problems)
-        self.charts.add(one.request.chart)
+        if not one.absent:
+            self.charts.add(one.request.chart)
         kept = tuple(resource for resource in output.resources if not is_left_out(one.request, resource.data))
         return HelmRendering(
             outcome=HelmOutcome.RENDERED,
@@ -326,15 +332,16 @@ def _failed(one: _Prepared, complaint: str, problems: Iterable[Problem] = ()) ->
     place = Location(path, Position(line, 1), Precision.FILE) if known and path is not None else None
     chart_file = f"{one.request.chart}/{CHART_FILE}".lstrip("/")
     needs_values = any(sign in complaint for sign in _NEEDS_VALUES)
+    without = "".join(f" without its dependency {each.discriminator}" for each in one.absent[:1])
     problem = Problem(
         code="helm-failed",
-        message=f"helm cannot render the chart {one.request.chart or '.'}: {complaint}",
+        message=f"helm cannot render the chart {one.request.chart or '.'}{without}: {complaint}",
         location=place or one.request.owner or _whole(chart_file),
         discriminator=one.digest,
     )
     return HelmRendering(
         outcome=HelmOutcome.NEEDS_VALUES if needs_values else HelmOutcome.FAILED,
-        problems=(*problems, problem),
+        problems=(*(problems or one.absent), problem),
         files=_coverage(one.files, Coverage.FAILED),
         digest=one.digest,
         complaint=complaint,

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gitgate.location import FieldPath, Location, Position, Precision
@@ -102,6 +102,21 @@ class LoadedChart:
         if part.packed:
             return part.place
         return self.places.get(f"{part.place}{rest}", f"{self.directory}/{CHART_FILE}".lstrip("/"))
+
+    def without_dependencies(self, names: Collection[str]) -> LoadedChart | None:
+        """The chart as it would be without these, to judge what is here of it; None where nothing here is installed."""
+        if not any(_installs_something(path) for path in self.files):
+            return None
+        files = dict(self.files)
+        for path in (CHART_FILE, _REQUIREMENTS):
+            document = _document(files.get(path, b""))
+            value = document.value if document is not None and isinstance(document.value, dict) else {}
+            entries = value.get("dependencies")
+            if isinstance(entries, list):
+                kept = [one for one in entries if not isinstance(one, dict) or one.get("name") not in names]
+                # JSON is YAML; the copy is for Helm alone, and nothing points into it.
+                files[path] = json.dumps({**value, "dependencies": kept}).encode()
+        return replace(self, files=files, problems=[])
 
     def read_files(self, *, crds: bool) -> tuple[str, ...]:
         """Files of the tree that Helm itself makes something of; what templates may read beside them is left out.
@@ -328,13 +343,18 @@ class ChartLoader:
     def _add_local(self, chart: LoadedChart, dependency: _Dependency, inside: dict[str, ChartPart]) -> None:
         """Put a `file://` dependency into the copy, as `helm dependency build` does, or say why it is not there."""
         if not dependency.repository.startswith("file://"):
-            kind = "is fetched from elsewhere" if dependency.repository else "names no repository"
+            if dependency.repository:
+                message = (
+                    f"the chart's dependency {dependency.name!r} is not in charts/, and is fetched from elsewhere: "
+                    "gitgate fetches nothing, so what it installs is not judged"
+                )
+                chart.problems.append(dependency.problem(ELSEWHERE, message))
+                return
             message = (
-                f"the chart cannot be rendered: its dependency {dependency.name!r} is not in charts/, and {kind}; "
-                "gitgate fetches nothing"
+                f"the chart cannot be rendered: its dependency {dependency.name!r} is not in charts/, and names no "
+                "repository"
             )
-            code = ELSEWHERE if dependency.repository else "helm-dependency"
-            chart.problems.append(dependency.problem(code, message))
+            chart.problems.append(dependency.problem("helm-dependency", message))
             return
         reference = dependency.repository.removeprefix("file://")
         reached = self._documents.files(self._tree).resolve_from(chart.directory, reference)
@@ -392,6 +412,14 @@ def _dependencies(chart: LoadedChart, prefix: str, document: YamlDocument) -> It
                     holder,
                     ("dependencies", index),
                 )
+
+
+def _installs_something(path: str) -> bool:
+    """Is this a file of a chart, or of one inside it, that Helm makes objects of?"""
+    if path.startswith((_CHARTS, _CRDS)):
+        return True
+    name = path.rpartition("/")[2]
+    return path.startswith(_TEMPLATES) and name != "NOTES.txt" and not name.startswith("_")
 
 
 def leads_out(schema: bytes) -> bool:

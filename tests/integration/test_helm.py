@@ -263,15 +263,42 @@ def test_a_chart_that_cannot_be_rendered_is_a_problem_at_the_place_at_fault(situ
     assert rendering.outcome in {HelmOutcome.REFUSED, HelmOutcome.FAILED}
 
 
-REMOTE = {**chart(), "web/Chart.yaml": WEB + "dependencies:\n- name: x\n  version: 1.0.0\n  repository: oci://h/x\n"}
+UMBRELLA = WEB + "dependencies:\n- name: x\n  version: 1.0.0\n  repository: oci://h/x\n"
+REMOTE = {**chart(), "web/Chart.yaml": UMBRELLA}
 
 
-def test_a_chart_whose_dependency_comes_from_a_registry_is_named_and_not_run() -> None:
+@pytest.mark.parametrize("beside", [{}, {"web/templates/NOTES.txt": "hello", "web/templates/_helpers.tpl": "{{ x }}"}])
+def test_a_chart_that_is_nothing_but_one_of_a_registry_is_named_and_not_run(beside: dict[str, str]) -> None:
     builder = HelmBuilder()
-    rendering = ask(REMOTE, builder)
+    rendering = ask({"web/Chart.yaml": UMBRELLA, "web/values.yaml": "x: {a: b}\n", **beside}, builder)
     assert found(rendering) == ["dependency-not-vendored web/Chart.yaml:7"]
     assert (rendering.outcome, builder.runs) == (HelmOutcome.ELSEWHERE, 0)
-    assert rendering.files["web/templates/a.yaml"] is Coverage.NOT_RENDERED
+    assert rendering.files["web/values.yaml"] is Coverage.NOT_RENDERED
+
+
+@pytest.mark.parametrize("where", ["web/Chart.yaml", "web/requirements.yaml"])
+def test_what_a_chart_has_beside_one_of_a_registry_is_judged(where: str) -> None:
+    """Otherwise a dependency would keep the templates of a new chart from being seen."""
+    files = {**chart(), "web/Chart.yaml": WEB, where: UMBRELLA.removeprefix("" if where in REMOTE else WEB)}
+    rendering = ask({**files, "web/values.yaml": "x: {a: b}\n"})
+    assert [one.partition(":")[0] for one in found(rendering)] == [f"dependency-not-vendored {where}"]
+    assert rendering.outcome is HelmOutcome.RENDERED
+    assert names_of(rendering) == ["shop-settings"]
+    assert rendering.files["web/templates/a.yaml"] is Coverage.CONSUMED
+
+
+def test_what_is_inside_a_chart_is_judged_beside_one_of_a_registry() -> None:
+    inner = archive({"y/Chart.yaml": CHART.format(name="y").encode(), "y/templates/b.yaml": OBJECT.encode()})
+    rendering = ask({"web/Chart.yaml": UMBRELLA, "web/charts/y.tgz": inner})
+    assert found(rendering) == ["dependency-not-vendored web/Chart.yaml:7"]
+    assert names_of(rendering) == ["shop-settings"]
+
+
+def test_templates_that_need_the_chart_of_a_registry_are_not_called_good() -> None:
+    rendering = ask({**chart('{{ include "x.name" . }}\n'), "web/Chart.yaml": UMBRELLA})
+    assert found(rendering) == ["dependency-not-vendored web/Chart.yaml:7", "helm-failed web/templates/a.yaml:1"]
+    assert rendering.outcome is HelmOutcome.FAILED
+    assert "without its dependency x" in rendering.problems[1].message
 
 
 def test_a_dependency_cannot_take_a_chart_out_of_sight_that_was_judged() -> None:
@@ -564,7 +591,7 @@ def test_a_chart_full_of_addresses_sends_no_request(canary: tuple[str, list[str]
         **chart(),
         "web/Chart.yaml": head + f"dependencies: [{{name: x, version: 1.0.0, repository: '{address}'}}]",
     }
-    assert ask(remote).outcome is HelmOutcome.ELSEWHERE
+    assert found(ask(remote)) == ["dependency-not-vendored web/Chart.yaml:7"]
     assert ask(chart(), parameters=(HelmParameter("value", f"{address}/x"),)).outcome is HelmOutcome.RENDERED
     assert asked == []
 

@@ -59,7 +59,8 @@ RULES: tuple[Rule, ...] = (
         title="A chart whose dependency comes from a registry",
         severity=Severity.WARNING,
         what=(
-            "`Chart.yaml` names a dependency of a registry that is not in `charts/`. The chart is named and not judged."
+            "`Chart.yaml` names a dependency of a registry that is not in `charts/`. What the chart has beside it is "
+            "rendered and judged; the dependency is named."
         ),
         why=(
             "The agent fetches it when it installs the chart, so that what is applied is not what was reviewed; "
