@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from gitgate.checks.policy import PolicyCheck
+from gitgate.proposal import Snapshot
 from gitgate.reconcile.server.control_plane import ControlPlane
 from gitgate.resource import Resource
 from gitgate.settings import Settings
@@ -101,7 +102,7 @@ def said_offline(scene: Scene, question: Question) -> frozenset[str]:
     """What the policy check reports when a change asks the question, without what it says of pods of workloads."""
     around = tuple(_resource(data) for data in (*scene.objects, _NAMESPACE))
     old, new = (() if data is None else (_resource(data),) for data in (question.old, question.new))
-    before, after = (SimpleNamespace(resources=(*around, *own)) for own in (old, new))
+    before, after = (Snapshot((*around, *own)) for own in (old, new))
     proposal: Any = SimpleNamespace(
         before=before, after=after, rulebook={}, proposed_rulebook={}, change=SimpleNamespace(base="base")
     )

@@ -47,7 +47,7 @@ def test_the_list_says_what_judges_and_where_it_comes_from(repository) -> None:
         0, ["Deny", POLICY], ["Warn", "cluster/other.yaml"], ["-", ".gitgate/policies/unbound.yaml"],
     )  # fmt: skip
     assert rows["gitops-wildcard-role"] == ["Deny", "gitgate:policies/gitops.yaml"]
-    assert len(rows) == 11
+    assert len(rows) == 12
 
 
 def test_a_repository_without_policies_is_told_so(repository) -> None:
