@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gitgate.errors import ToolError
-from gitgate.process import find_program, run
+from gitgate.process import SHORT_GO_PROGRAM, find_program, run
 from gitgate.sources.render_cache import RenderCache, key_of
 
 MINIMUM_VERSION = (3, 16, 0)
@@ -186,6 +186,7 @@ def _environment(private: Path) -> dict[str, str]:
         home,
     )  # fmt: skip
     return {
+        **SHORT_GO_PROGRAM,
         **proxies,
         **places,
         "NO_PROXY": "",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gitgate.errors import ToolError
-from gitgate.process import find_program, run
+from gitgate.process import SHORT_GO_PROGRAM, find_program, run
 from gitgate.sources.render_cache import RenderCache, key_of
 from gitgate.sources.tree_files import parent
 from gitgate.yaml_document import DEFAULT_LIMITS, YamlLimits
@@ -251,6 +251,7 @@ def _environment(private: Path) -> dict[str, str]:
     home = str(private / "home")
     proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), _NOWHERE)
     return {
+        **SHORT_GO_PROGRAM,
         **proxies,
         "NO_PROXY": "",
         "no_proxy": "",
