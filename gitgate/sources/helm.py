@@ -214,11 +214,14 @@ class HelmBuilder:
                 problems = [_no_longer(each) for each in problems]
                 elsewhere = False
             here = chart.without_dependencies({each.discriminator for each in problems}) if elsewhere else None
+            # Told anew whenever the chart changes, as nobody judged what is fetched.
+            told = tuple(replace(each, discriminator=f"{each.discriminator} {state}") for each in problems)
             if here is not None and arguments is not None:
-                return replace(_ready(request, here, arguments), absent=tuple(problems))
+                ready = _ready(request, here, arguments)
+                return replace(ready, absent=told, digest=f"{ready.digest} {state}")
             return HelmRendering(
                 outcome=HelmOutcome.ELSEWHERE if elsewhere else HelmOutcome.REFUSED,
-                problems=tuple(replace(each, discriminator=f"{each.discriminator} {state}") for each in problems),
+                problems=told,
                 files=_coverage(chart.read_files(crds=False), Coverage.NOT_RENDERED if elsewhere else Coverage.FAILED),
                 digest=state,
                 complaint=problems[0].message,
@@ -332,7 +335,7 @@ def _failed(one: _Prepared, complaint: str, problems: Iterable[Problem] = ()) ->
     place = Location(path, Position(line, 1), Precision.FILE) if known and path is not None else None
     chart_file = f"{one.request.chart}/{CHART_FILE}".lstrip("/")
     needs_values = any(sign in complaint for sign in _NEEDS_VALUES)
-    without = "".join(f" without its dependency {each.discriminator}" for each in one.absent[:1])
+    without = "".join(f" without its dependency {each.discriminator.partition(' ')[0]}" for each in one.absent[:1])
     problem = Problem(
         code="helm-failed",
         message=f"helm cannot render the chart {one.request.chart or '.'}{without}: {complaint}",

@@ -287,6 +287,15 @@ def test_what_a_chart_has_beside_one_of_a_registry_is_judged(where: str) -> None
     assert rendering.files["web/templates/a.yaml"] is Coverage.CONSUMED
 
 
+def test_a_dependency_that_takes_the_place_of_another_is_named_and_new() -> None:
+    """What is rendered beside them is the same, and it is known already."""
+    builder = HelmBuilder()
+    before, after = ask(REMOTE, builder), ask({**REMOTE, "web/Chart.yaml": UMBRELLA.replace("x", "evil")}, builder)
+    assert before.resources == after.resources
+    assert ["'evil'" in one.message for one in (*before.problems, *after.problems)] == [False, True]
+    assert before.problems[0].discriminator != after.problems[0].discriminator
+
+
 def test_what_is_inside_a_chart_is_judged_beside_one_of_a_registry() -> None:
     inner = archive({"y/Chart.yaml": CHART.format(name="y").encode(), "y/templates/b.yaml": OBJECT.encode()})
     rendering = ask({"web/Chart.yaml": UMBRELLA, "web/charts/y.tgz": inner})
