@@ -18,7 +18,7 @@ from gitgate.location import FieldPath, Location, Position, Precision
 from gitgate.process import end_running
 from gitgate.proposal import Coverage, Problem
 from gitgate.sources.documents import DocumentReader
-from gitgate.sources.helm_build import OUTPUT_LIMIT, HelmInput, HelmProgram, Templated, find_helm, template
+from gitgate.sources.helm_build import OUTPUT_LIMIT, HelmInput, HelmRunner, Templated, find_helm
 from gitgate.sources.helm_chart import CHART_FILE, ELSEWHERE, VALUES_FILE, ChartLoader, LoadedChart
 from gitgate.sources.helm_output import (
     Output,
@@ -92,7 +92,7 @@ def _ready(request: HelmRequest, chart: LoadedChart, arguments: _Arguments) -> _
         file_settings=arguments.file_settings,
         options=options,
         release_name=request.release_name,
-        passes=1 if all(call.function in LOOKUPS for call in calls) else 2,
+        runs=((),) if all(call.function in LOOKUPS for call in calls) else ((), ()),
     )
     contents = (*wanted.values_files, *(data for _, data in arguments.file_settings))
     return _Prepared(
@@ -138,18 +138,18 @@ class HelmBuilder:
     runs: int = 0
     cache: RenderCache = field(default_factory=RenderCache)
     charts: set[str] = field(default_factory=set)
-    _program: HelmProgram | None = None
+    _runner: HelmRunner | None = None
     _loader: tuple[Tree, ChartLoader] | None = None
 
-    def program(self) -> HelmProgram:
-        """Helm, looked for once.
+    def runner(self) -> HelmRunner:
+        """What runs Helm, looked for once.
 
         Raises:
             ToolError: It is not there, or too old.
         """
-        if self._program is None:
-            self._program = find_helm()
-        return self._program
+        if self._runner is None:
+            self._runner = HelmRunner(find_helm(), self.timeout, self.cache)
+        return self._runner
 
     def template(self, tree: Tree, request: HelmRequest) -> HelmRendering:
         """Render one release; whatever goes wrong is in the answer."""
@@ -183,7 +183,7 @@ class HelmBuilder:
         if one.digest in self.rendered:
             return None, lambda _: self.rendered[one.digest]
         try:
-            program = self.program()
+            runner = self.runner()
         except ToolError as error:
             self.rendered[one.digest] = _without_program(one, error)
             return None, lambda _: self.rendered[one.digest]
@@ -193,7 +193,7 @@ class HelmBuilder:
             found = self.rendered[one.digest] = self._read(one, answer)
             return found
 
-        return lambda: template(program, one.wanted, self.timeout, self.cache), finish
+        return lambda: runner.template(one.wanted), finish
 
     def _prepare(self, tree: Tree, loader: ChartLoader, request: HelmRequest) -> _Prepared | HelmRendering:
         chart = loader.load(request.chart)
@@ -232,7 +232,7 @@ class HelmBuilder:
         if not waiting:
             return
         try:
-            program = self.program()
+            runner = self.runner()
         except ToolError as error:
             for one in waiting:
                 self.rendered[one.digest] = _without_program(one, error)
@@ -241,7 +241,7 @@ class HelmBuilder:
 
         with ThreadPoolExecutor(max_workers=_PARALLEL_RUNS) as executor:
             try:
-                answers = executor.map(lambda one: template(program, one.wanted, self.timeout, self.cache), waiting)
+                answers = executor.map(lambda one: runner.template(one.wanted), waiting)
                 for one, answer in zip(waiting, answers, strict=True):
                     self.runs += 1
                     self.rendered[one.digest] = self._read(one, answer)
@@ -251,17 +251,18 @@ class HelmBuilder:
                 raise
 
     def _read(self, one: _Prepared, answer: Templated) -> HelmRendering:
-        if not answer.outputs:
+        printed = [output for output in answer.outputs if output is not None]
+        if answer.complaint or not printed:
             return _failed(one, answer.complaint)
         limits = self._output_limits()
-        outputs = [read_output(printed, one.chart, limits, one.values) for printed in answer.outputs]
+        outputs = [read_output(output, one.chart, limits, one.values) for output in printed]
         unreadable = next((output.unreadable for output in outputs if output.unreadable), None)
         if unreadable is not None:
             return _failed(one, f"what helm printed cannot be read: {unreadable}")
         problems = [*one.absent, *_call_problems(one)]
         output: Output | None = outputs[0]
-        if len(answer.outputs) > 1 and answer.outputs[0] != answer.outputs[1]:
-            problems.append(_random_problem(one, differing_templates(*answer.outputs)))
+        if len(printed) > 1 and printed[0] != printed[1]:
+            problems.append(_random_problem(one, differing_templates(*printed)))
             output = mask_differences(outputs[0], outputs[1])
         if output is None:
             return _failed(one, "two renderings do not even hold the same objects", problems)

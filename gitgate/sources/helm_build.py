@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gitgate.errors import ToolError
 from gitgate.process import SHORT_GO_PROGRAM, find_program, run
+from gitgate.sources.private_places import ABSENT, PrivatePlaces, size_of
 from gitgate.sources.render_cache import RenderCache, key_of
 
 MINIMUM_VERSION = (3, 16, 0)
@@ -53,7 +54,7 @@ class HelmInput:
         file_settings: Name and content for `--set-file`.
         options: Other arguments, checked by the caller.
         release_name: Checked by the caller.
-        passes: How often to render: twice where the result may differ.
+        runs: What to add to these arguments in each run: `((), ())` renders the same twice.
     """
 
     files: Mapping[str, bytes]
@@ -63,7 +64,7 @@ class HelmInput:
     file_settings: tuple[tuple[str, bytes], ...]
     options: tuple[str, ...]
     release_name: str
-    passes: int
+    runs: tuple[tuple[str, ...], ...] = ((),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,11 @@ class Templated:
     """What Helm answered.
 
     Attributes:
-        outputs: What each pass printed; empty when Helm failed.
-        complaint: Why it failed, without private paths; untrusted text.
+        outputs: What each run printed, None for one that failed after the first; empty when the first failed.
+        complaint: Why the first that failed did, without private paths; untrusted text.
     """
 
-    outputs: tuple[bytes, ...] = ()
+    outputs: tuple[bytes | None, ...] = ()
     complaint: str = ""
 
 
@@ -87,9 +88,8 @@ def find_helm() -> HelmProgram:
     """
     path = find_program("helm", remedy=_REMEDY)
     try:
-        with tempfile.TemporaryDirectory(prefix="gitgate-") as private:
-            place = Path(private)
-            done = run((path, "version", "--short"), cwd=place, environment=_environment(place), timeout=20)
+        with PrivatePlaces().place(0) as private:
+            done = run((path, "version", "--short"), cwd=private, environment=_environment(private), timeout=20)
     except ToolError as error:
         raise ToolError(f"helm on PATH does not say its version: {error}", remedy=_REMEDY) from error
     found = _VERSION.search(done.stdout.decode("utf-8", "replace"))
@@ -99,31 +99,76 @@ def find_helm() -> HelmProgram:
     return HelmProgram(path, version)
 
 
-def template(program: HelmProgram, wanted: HelmInput, timeout: float, cache: RenderCache | None = None) -> Templated:
-    """Render one release; whatever goes wrong is in the answer."""
-    cache = cache or RenderCache()
-    try:
-        key = _key(program, wanted)
-        known = cache.find(key)
-        if known is not None and len(known) == wanted.passes:
-            return Templated(known)
-        with tempfile.TemporaryDirectory(prefix="gitgate-") as private:
-            templated = _run(program, wanted, Path(private).resolve(), timeout)
-        if templated.outputs:
-            cache.keep(key, templated.outputs)
-    except ToolError as error:
-        return Templated(complaint=str(error))
-    except OSError as error:
-        return Templated(complaint=f"the chart could not be written to a private directory: {error.strerror}")
-    except (ValueError, TypeError, RecursionError):
-        return Templated(complaint="the values cannot be written as JSON")
-    return templated
+@dataclass(slots=True)
+class HelmRunner:
+    """Renders releases; may be asked by several threads at once.
+
+    Attributes:
+        program: What renders.
+        timeout: Seconds that one release may take, all runs together.
+        cache: Renders of earlier runs.
+    """
+
+    program: HelmProgram
+    timeout: float
+    cache: RenderCache = field(default_factory=RenderCache)
+    _places: PrivatePlaces = field(default_factory=PrivatePlaces)
+
+    def template(self, wanted: HelmInput) -> Templated:
+        """Render one release; whatever goes wrong is in the answer."""
+        try:
+            key = _key(self.program, wanted)
+            known = self.cache.find(key)
+            if known is not None and len(known) == len(wanted.runs):
+                return Templated(tuple(known))
+            size = sum(map(len, wanted.values_files)) + size_of(wanted.files) + size_of(dict(wanted.file_settings))
+            with self._places.place(size) as private:
+                templated = self._run(wanted, private)
+            if templated.outputs and not templated.complaint:
+                self.cache.keep(key, [output for output in templated.outputs if output is not None])
+        except ToolError as error:
+            return Templated(complaint=str(error))
+        except OSError as error:
+            return Templated(complaint=f"the chart could not be written to a private directory: {error.strerror}")
+        except (ValueError, TypeError, RecursionError):
+            return Templated(complaint="the values cannot be written as JSON")
+        return templated
+
+    def _run(self, wanted: HelmInput, private: Path) -> Templated:
+        arguments = [self.program.path, "template", wanted.release_name, "chart", *wanted.options]
+        arguments.extend(_write_input(wanted, private))
+        end = time.monotonic() + self.timeout
+        outputs: list[bytes | None] = []
+        complaint = ""
+        for options in wanted.runs:
+            try:
+                done = run(
+                    (*arguments, *options),
+                    cwd=private,
+                    environment=_environment(private),
+                    expected=(0, 1, 2),
+                    timeout=end - time.monotonic(),
+                    output_limit=OUTPUT_LIMIT,
+                    memory_limit=MEMORY_LIMIT,
+                )
+            except ToolError as error:
+                if time.monotonic() < end:
+                    raise
+                raise ToolError(f"helm took longer than {self.timeout:g} seconds") from error
+            if done.returncode == 0:
+                outputs.append(done.stdout)
+                continue
+            complaint = complaint or _complaint(done.stderr.decode("utf-8", "replace"), private)
+            if not outputs:
+                break
+            outputs.append(None)
+        return Templated(tuple(outputs), complaint)
 
 
 def _key(program: HelmProgram, wanted: HelmInput) -> str:
     """Everything that Helm reads and is told."""
     said = [
-        wanted.release_name, wanted.options, wanted.settings, wanted.passes, len(wanted.values_files),
+        wanted.release_name, wanted.options, wanted.settings, wanted.runs, len(wanted.values_files),
         [name for name, _ in wanted.file_settings], dict(wanted.values),
     ]  # fmt: skip
     parts = [json.dumps(said, allow_nan=False).encode(), *wanted.values_files]
@@ -133,12 +178,11 @@ def _key(program: HelmProgram, wanted: HelmInput) -> str:
     return key_of((program.path, repr(program.version)), parts)
 
 
-def _run(program: HelmProgram, wanted: HelmInput, private: Path, timeout: float) -> Templated:
-    for name in ("chart", "home", "bin", "tmp", "values"):
-        (private / name).mkdir(mode=0o700)
+def _write_input(wanted: HelmInput, private: Path) -> Sequence[str]:
+    """Write the chart and its values below a private directory, and give the arguments that name the values."""
     for path, data in wanted.files.items():
         _write(private / "chart", path, data)
-    arguments = [program.path, "template", wanted.release_name, "chart", *wanted.options]
+    arguments: list[str] = []
     contents = [*wanted.values_files, *([json.dumps(wanted.values, allow_nan=False).encode()] if wanted.values else [])]
     for index, data in enumerate(contents):
         _write(private / "values", f"{index}.yaml", data)
@@ -147,21 +191,7 @@ def _run(program: HelmProgram, wanted: HelmInput, private: Path, timeout: float)
     for index, (name, data) in enumerate(wanted.file_settings):
         _write(private / "values", f"{index}.txt", data)
         arguments.append(f"--set-file={name}=values/{index}.txt")
-    outputs: list[bytes] = []
-    for _ in range(wanted.passes):
-        done = run(
-            arguments,
-            cwd=private,
-            environment=_environment(private),
-            expected=(0, 1, 2),
-            timeout=timeout,
-            output_limit=OUTPUT_LIMIT,
-            memory_limit=MEMORY_LIMIT,
-        )
-        if done.returncode != 0:
-            return Templated(complaint=_complaint(done.stderr.decode("utf-8", "replace"), private))
-        outputs.append(done.stdout)
-    return Templated(tuple(outputs))
+    return arguments
 
 
 def _write(folder: Path, path: str, data: bytes) -> None:
@@ -176,7 +206,7 @@ def _write(folder: Path, path: str, data: bytes) -> None:
 
 def _environment(private: Path) -> dict[str, str]:
     """Nothing to find: no programs, no home, no cluster, no plugins, no repositories, no way out."""
-    home = str(private / "home")
+    home = str(private / ABSENT)
     proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), _NOWHERE)
     places = dict.fromkeys(
         (
@@ -191,10 +221,10 @@ def _environment(private: Path) -> dict[str, str]:
         **places,
         "NO_PROXY": "",
         "no_proxy": "",
-        "PATH": str(private / "bin"),
+        "PATH": home,
         "KUBECONFIG": os.devnull,
         "HELM_NO_PLUGINS": "1",
-        "TMPDIR": str(private / "tmp"),
+        "TMPDIR": home,
         # Two threads are enough, and a soft limit makes Go collect before the hard one ends it.
         "GOMAXPROCS": "2",
         "GOMEMLIMIT": str(MEMORY_LIMIT * 3 // 4),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from gitgate.errors import ToolError
 from gitgate.process import SHORT_GO_PROGRAM, find_program, run
+from gitgate.sources.private_places import ABSENT, PrivatePlaces, size_of
 from gitgate.sources.render_cache import RenderCache, key_of
 from gitgate.sources.tree_files import parent
 from gitgate.yaml_document import DEFAULT_LIMITS, YamlLimits
@@ -104,6 +104,7 @@ class KustomizeBuilder:
     rendered: dict[tuple[str, str], Any] = field(default_factory=dict)
     builds: int = 0
     cache: RenderCache = field(default_factory=RenderCache)
+    _places: PrivatePlaces = field(default_factory=PrivatePlaces)
     _program: KustomizeProgram | None = None
 
     @property
@@ -144,20 +145,17 @@ class KustomizeBuilder:
         return built
 
     def _build(self, program: KustomizeProgram, wanted: BuildInput) -> Built:
-        with tempfile.TemporaryDirectory(prefix="gitgate-") as private:
-            # resolve(): kustomize names real paths in its messages.
-            return self._run(program, wanted, Path(private).resolve())
+        with self._places.place(size_of(wanted.files)) as private:
+            return self._run(program, wanted, private)
 
     def _run(self, program: KustomizeProgram, wanted: BuildInput, private: Path) -> Built:
         tree = private / "tree"
         origins = write_private_copy(wanted, tree)
-        for name in ("home", "bin", "tmp"):
-            (private / name).mkdir(mode=0o700)
         self.builds += 1
         restrictor = "LoadRestrictionsNone" if wanted.loose else "LoadRestrictionsRootOnly"
         done = run(
             (*program.command, str(tree / wanted.root), f"--load-restrictor={restrictor}"),
-            cwd=private / "home",
+            cwd=private,
             environment=_environment(private),
             expected=(0, 1),
             timeout=self.timeout,
@@ -248,28 +246,28 @@ def _write(place: Path, data: bytes) -> None:
 
 def _environment(private: Path) -> dict[str, str]:
     """Nothing to find: no programs (so no git, docker or helm), no home, no configuration, no way out."""
-    home = str(private / "home")
+    home = str(private / ABSENT)
     proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), _NOWHERE)
     return {
         **SHORT_GO_PROGRAM,
         **proxies,
         "NO_PROXY": "",
         "no_proxy": "",
-        "PATH": str(private / "bin"),
+        "PATH": home,
         "HOME": home,
         "XDG_CONFIG_HOME": home,
         "XDG_CACHE_HOME": home,
         "KUBECONFIG": os.devnull,
         "KUSTOMIZE_PLUGIN_HOME": home,
-        "TMPDIR": str(private / "tmp"),
+        "TMPDIR": home,
     }
 
 
 def _version(path: str, arguments: tuple[str, ...]) -> tuple[int, int, int] | None:
     try:
-        with tempfile.TemporaryDirectory(prefix="gitgate-") as private:
-            environment = {"HOME": private, "KUBECONFIG": os.devnull}
-            done = run((path, *arguments), cwd=Path(private), environment=environment, timeout=20)
+        with PrivatePlaces().place(0) as private:
+            environment = {"HOME": str(private), "KUBECONFIG": os.devnull}
+            done = run((path, *arguments), cwd=private, environment=environment, timeout=20)
     except ToolError:
         return None
     text = done.stdout.decode("utf-8", "replace")
