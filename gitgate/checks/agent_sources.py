@@ -94,6 +94,19 @@ def _read(owner: Resource, sources: tuple[Resource, ...]) -> Iterator[tuple[Reso
             yield owner, ("spec", "sourceRef"), None
         else:
             yield source, ("spec",), _pair(source.id.kind, _mapping(source.data.get("spec")))
+            yield from _included(source, sources)
+
+
+def _included(source: Resource, sources: Iterable[Resource]) -> Iterator[tuple[Resource, FieldPath, _Pair]]:
+    """Other repositories that are copied into one. Source: fluxcd/source-controller, api/v1, `GitRepositoryInclude`."""
+    included = _mapping(source.data.get("spec")).get("include")
+    for index, one in enumerate(included if isinstance(included, list) else ()):
+        reference = {"kind": source.id.kind, "name": _mapping(_mapping(one).get("repository")).get("name")}
+        found = _source(source, reference, sources)
+        address, revision = ("", "") if found is None else _pair(found.id.kind, _mapping(found.data.get("spec")))
+        origin, target = _mapping(one).get("fromPath") or "", _mapping(one).get("toPath") or reference["name"]
+        told = f"{address or reference['name']}/{origin}".rstrip("/")
+        yield source, ("spec", "include", index), (f"{told} in {target}", revision)
 
 
 def _read_by_argo(owner: Resource, spec: Mapping[str, Any]) -> Iterator[tuple[Resource, FieldPath, _Pair | None]]:

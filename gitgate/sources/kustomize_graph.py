@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gitgate.location import FieldPath, Location, Position
 from gitgate.proposal import Problem
@@ -94,6 +95,11 @@ class Closure:
     files: tuple[str, ...]
     links: tuple[str, ...]
     digest: str
+
+    def under(self, layer: object) -> Closure:
+        """The same under what an owner lays over it: JSON data, which counts in the digest."""
+        laid = json.dumps(layer, sort_keys=True, default=str)
+        return replace(self, digest=hashlib.sha256(f"{self.digest} {laid}".encode()).hexdigest())
 
 
 class KustomizeGraph:

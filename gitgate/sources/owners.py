@@ -143,14 +143,14 @@ class Workshop:
         context: Limits, settings, shared readers and builders.
         graph: The kustomizations of the tree.
         worlds: Objects of each cluster, by its name.
-        artifacts: What Flux leaves out of its copies of the tree, by the `spec.ignore` of the source.
+        artifacts: What Flux leaves out of its copies of the tree, by what the spec of the source says of that.
     """
 
     tree: Tree
     context: SourceContext
     graph: KustomizeGraph
     worlds: Mapping[str, World]
-    artifacts: dict[str | None, Any] = field(default_factory=dict)
+    artifacts: dict[tuple[str | None, tuple[str, ...]], Any] = field(default_factory=dict)
 
     def world(self, owner: Owner) -> World:
         """The cluster that an owner is in."""

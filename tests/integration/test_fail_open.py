@@ -310,6 +310,8 @@ metadata: {{name: flux-system, namespace: flux-system}}
 spec: {{interval: 1m, url: "{URL}", ref: {{branch: main}}}}
 ---
 """
+OTHER_REPOSITORY = GIT_REPOSITORY.replace("{name: flux-system,", "{name: shared,").replace("org/fleet", "org/shared")
+INCLUDING = GIT_REPOSITORY.replace("ref:", "include: [{repository: {name: shared}, toPath: apps/shared}], ref:")
 PRIVILEGED = """\
 apiVersion: v1
 kind: Pod
@@ -327,7 +329,22 @@ spec:
     image: a.example.com/b:1
     securityContext: {privileged: false, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
 """
+PRIVILEGED_PATCH = """\
+patches:
+- patch: |
+    apiVersion: v1
+    kind: Pod
+    metadata: {name: web, namespace: shop}
+    spec: {containers: [{name: web, securityContext: {privileged: true}}]}
+"""
+"""Makes the Pod above privileged."""
+REMOTE_BASE = "resources: [web.yaml, 'https://github.com/example/base//app?ref=v1']\n"
 SECRET_VARIABLES = "  postBuild: {substituteFrom: [{kind: Secret, name: vars}]}\n"
+
+
+def shifted(text: str, columns: int) -> str:
+    """Lines further to the right."""
+    return "".join(" " * columns + line for line in text.splitlines(keepends=True))
 
 
 def applied(name: str, path: str, more: str = "") -> str:
@@ -433,8 +450,72 @@ UNDER_POLICIES: dict[str, tuple[dict[str, Content | None], dict[str, Content | N
         {"argocd/web.yaml": application("web", "apps", more="    plugin: {name: evil}\n")},
         "schema/agent-source-changed",
     ),
+    "a repository of the attacker is copied into what Flux fetches": (
+        FLUX,
+        {
+            "clusters/prod/flux-system/gotk-sync.yaml": INCLUDING + applied("flux-system", "./clusters/prod"),
+            "clusters/prod/other.yaml": OTHER_REPOSITORY,
+        },
+        "schema/agent-source-changed",
+    ),
+    "what is copied into what Flux fetches comes from another repository": (
+        {
+            **FLUX,
+            "clusters/prod/flux-system/gotk-sync.yaml": INCLUDING + applied("flux-system", "./clusters/prod"),
+            "clusters/prod/other.yaml": OTHER_REPOSITORY,
+        },
+        {"clusters/prod/other.yaml": OTHER_REPOSITORY.replace("org/shared", "evil/shared")},
+        "schema/agent-source-changed",
+    ),
+    "a release gets its chart by way of an object of Flux": (
+        {**FLUX, "charts/shop/templates/web.yaml": "{{ if .Values.debug }}\n" + PRIVILEGED + "{{ end }}\n"},
+        {
+            "clusters/prod/chart.yaml": "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmChart\n"
+            "metadata: {name: shop, namespace: flux-system}\nspec:\n  interval: 10m\n  chart: ./charts/shop\n"
+            "  sourceRef: {kind: GitRepository, name: flux-system}\n",
+            "clusters/prod/more.yaml": "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\n"
+            "metadata: {name: more, namespace: flux-system}\nspec:\n  interval: 10m\n"
+            "  chartRef: {kind: HelmChart, name: shop}\n  values: {debug: true}\n",
+        },
+        "policy/denied",
+    ),
+    # What nothing can be judged of is new when its owner lays something else over it
+    "a Kustomization patches what has a remote base": (
+        {**FLUX, "apps/kustomization.yaml": REMOTE_BASE, "apps/web.yaml": RESTRICTED},
+        {"clusters/prod/apps.yaml": applied("apps", "./apps", shifted(PRIVILEGED_PATCH, 2))},
+        "schema/kustomize-remote-reference",
+    ),
+    "a variable of what has a remote base gets another value": (
+        {
+            **FLUX,
+            "clusters/prod/apps.yaml": applied("apps", "./apps", "  postBuild: {substitute: {root: 'false'}}\n"),
+            "apps/kustomization.yaml": REMOTE_BASE,
+            "apps/web.yaml": RESTRICTED.replace("privileged: false", "privileged: ${root}"),
+        },
+        {"clusters/prod/apps.yaml": applied("apps", "./apps", "  postBuild: {substitute: {root: 'true'}}\n")},
+        "schema/kustomize-remote-reference",
+    ),
+    "an Application patches what has charts that it does not render": (
+        {
+            **ARGO_CD,
+            "apps/kustomization.yaml": "resources: [web.yaml]\nhelmCharts: [{name: x, repo: 'https://e.example.com'}]\n",
+            "apps/web.yaml": RESTRICTED,
+        },
+        {"argocd/web.yaml": application("web", "apps", more="    kustomize:\n" + shifted(PRIVILEGED_PATCH, 6))},
+        "schema/kustomize-helm",
+    ),
     # A file that stays while its owner leaves it out is an object that is pruned
     "Flux fetches the file of a Namespace no more": (FLUX, {".sourceignore": "/apps/n*\n"}, "policy/denied"),
+    "Flux fetches the directory of a Namespace no more": (
+        {**FLUX, "apps/deep/namespace.yaml": NAMESPACE.replace("name: shop", "name: deep")},
+        {
+            "clusters/prod/flux-system/gotk-sync.yaml": GIT_REPOSITORY.replace(
+                "ref:", "sparseCheckout: [./clusters, charts, apps/deep], ref:"
+            )
+            + applied("flux-system", "./clusters/prod")
+        },
+        "policy/denied",
+    ),
     "an Application excludes the file of a Namespace": (
         ARGO_CD,
         {"argocd/web.yaml": application("web", "apps", more="    directory: {exclude: 'n*'}\n")},

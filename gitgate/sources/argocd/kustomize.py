@@ -13,7 +13,7 @@ from typing import Any
 from gitgate.errors import ToolError
 from gitgate.location import FieldPath
 from gitgate.proposal import Coverage, Problem
-from gitgate.sources.argocd.source import Part, Source, SourceError
+from gitgate.sources.argocd.source import Part, Source, SourceError, destination
 from gitgate.sources.kustomization import read_kustomization
 from gitgate.sources.kustomize_build import Built
 from gitgate.sources.kustomize_graph import HARMLESS, Closure, KustomizeGraph, Node
@@ -271,5 +271,6 @@ class _Build:
         return replace(problem, origin=origin)
 
     def _failed(self, problems: tuple[Problem, ...] | list[Problem]) -> Part:
+        """Nothing of it can be judged, which is new whenever it comes out otherwise, whatever the reason of that."""
         part = self.source.failed(problems, (*self.closure.files, *self.closure.links))
-        return replace(part, closures=(self.closure,))
+        return replace(part, closures=(self.closure.under([self.value, destination(self.source.owner)]),))

@@ -6,6 +6,7 @@ plumbing/format/gitignore, `ParsePattern` and `Match`. Files only count: a direc
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +15,7 @@ from typing import Any
 from gitgate.sources.argocd.globs import matches_segments
 from gitgate.sources.documents import DocumentReader
 from gitgate.sources.flux.sources import SOURCE_GROUP
-from gitgate.sources.owners import Owner, Workshop, mapping, text
+from gitgate.sources.owners import Owner, Workshop, items, mapping, text
 from gitgate.sources.tree_files import parent
 from gitgate.tree import Tree
 
@@ -108,10 +109,12 @@ class Artifact:
 
     Args:
         patterns: What it leaves out; of those that fit a file the last one holds.
+        checkout: Directories of the repository that are fetched at all; empty for all of them.
     """
 
-    def __init__(self, patterns: tuple[Pattern, ...]) -> None:
+    def __init__(self, patterns: tuple[Pattern, ...], checkout: tuple[str, ...] = ()) -> None:
         self._patterns = patterns
+        self._checkout = checkout
         backwards = list(reversed(list(enumerate(patterns))))
         self._anywhere = [one for one in backwards if one[1].is_of_names]
         self._elsewhere = [one for one in backwards if not one[1].is_of_names]
@@ -121,6 +124,8 @@ class Artifact:
 
     def excluded_by(self, path: str) -> str | None:
         """What leaves a file out, `.sourceignore:3`; None where it is in the copy."""
+        if self._checkout and not path.startswith(self._checkout):
+            return "spec.sparseCheckout of the source"
         if path not in self._known:
             directory, _, name = path.rpartition("/")
             named = max(self._of_directory(directory), self._of_name(name, directory=False))
@@ -145,7 +150,13 @@ class Artifact:
         return self._names[name, directory]
 
 
-def read_artifact(tree: Tree, documents: DocumentReader, ignore: str | None = None, source: str = "") -> Artifact:
+def read_artifact(
+    tree: Tree,
+    documents: DocumentReader,
+    ignore: str | None = None,
+    source: str = "",
+    checkout: tuple[str, ...] = (),
+) -> Artifact:
     """The copy of a tree.
 
     Args:
@@ -153,19 +164,20 @@ def read_artifact(tree: Tree, documents: DocumentReader, ignore: str | None = No
         documents: Reads its ignore files.
         ignore: `spec.ignore` of the source; None where it has none.
         source: What the source is called.
+        checkout: `spec.sparseCheckout` of the source.
     """
     own = list(_from_files(tree, documents))
     if ignore is not None:
         own.extend(_lines(ignore, lambda number: f"line {number} of spec.ignore of {source}"))
     defaults = () if own else _BY_DEFAULT
     fixed = (Pattern.parse(one, "what Flux leaves out by default") for one in (*_ALWAYS, *defaults))
-    return _artifact((*fixed, *own[:_PATTERNS]))
+    return _artifact((*fixed, *own[:_PATTERNS]), checkout)
 
 
 @lru_cache(maxsize=8)
-def _artifact(patterns: tuple[Pattern, ...]) -> Artifact:
+def _artifact(patterns: tuple[Pattern, ...], checkout: tuple[str, ...]) -> Artifact:
     """What is known of a path holds for base and head: hardly any change brings another pattern."""
-    return Artifact(patterns)
+    return Artifact(patterns, checkout)
 
 
 def artifact_of(owner: Owner, reference: Mapping[str, Any], workshop: Workshop) -> Artifact:
@@ -173,14 +185,23 @@ def artifact_of(owner: Owner, reference: Mapping[str, Any], workshop: Workshop) 
     namespace = text(reference.get("namespace")) or owner.namespace
     kind, name = text(reference.get("kind")), text(reference.get("name"))
     source = workshop.world(owner).find(SOURCE_GROUP, kind, namespace, name)
-    ignore = mapping(source.data.get("spec")).get("ignore") if source is not None else None
-    key = ignore if isinstance(ignore, str) else None
+    spec = mapping(source.data.get("spec")) if source is not None else {}
+    ignore = spec["ignore"] if isinstance(spec.get("ignore"), str) else None
+    key = (ignore, tuple(_directories(spec)))
     if key not in workshop.artifacts:
         workshop.artifacts[key] = read_artifact(
-            workshop.tree, workshop.context.documents, key, f"{kind} {namespace}/{name}"
+            workshop.tree, workshop.context.documents, ignore, f"{kind} {namespace}/{name}", key[1]
         )
     found: Artifact = workshop.artifacts[key]
     return found
+
+
+def _directories(spec: Mapping[str, Any]) -> Iterator[str]:
+    """What `sparseCheckout` says. Source: go-git, plumbing/format/index, `SkipUnless`: text that paths begin with."""
+    for directory in map(text, items(spec.get("sparseCheckout"))):
+        if directory:
+            path = posixpath.normpath(directory)
+            yield "" if path == "." else path
 
 
 def _from_files(tree: Tree, documents: DocumentReader) -> Iterator[Pattern]:

@@ -228,11 +228,15 @@ class _Rendering:
         return replace(problem, origin=origin, message=message, location=location)
 
     def _failed(self, problems: Iterable[Problem]) -> Outcome:
+        """Nothing of it can be judged, which is new whenever it comes out otherwise, whatever the reason of that."""
+        owner = self.owner
         paths = (*self.closure.files, *self.closure.links)
+        variables = variables_of(owner, self.workshop.world(owner)).values
+        layer = [self.node.kustomization.value, dict(variables), owner.spec.get("commonMetadata")]
         return Outcome(
             problems=tuple(problems),
             files=dict.fromkeys(paths, Coverage.FAILED),
-            closures=(self.closure,),
+            closures=(self.closure.under(layer),),
             yaml_files=self._yaml_files(),
         )
 

@@ -20,7 +20,7 @@ from gitgate.sources.flux.post_render import PostRenderError, post_rendered
 from gitgate.sources.flux.sources import SOURCE_GROUP, FluxSource, Whose, find_source, inside_source
 from gitgate.sources.flux.values import ValuesProblem, release_values, values_references
 from gitgate.sources.helm_request import HelmOutcome, HelmRendering, HelmRequest
-from gitgate.sources.owners import Entry, Outcome, Owner, Work, Workshop, items, mapping, text
+from gitgate.sources.owners import Entry, Outcome, Owner, Work, Workshop, World, items, mapping, text
 from gitgate.sources.tree_files import PathKind
 from gitgate.sources.vendored import LOCK_PATH, RemoteChart, VendoredError, demand_archive, find_locked, read_lock
 
@@ -55,7 +55,7 @@ class FluxReleases:
         world = workshop.world(owner)
         if any(world.find("", kind, owner.namespace, name) is None for kind, name, _, _ in values_references(owner)):
             return True
-        reference = _source_reference(owner)
+        reference = _source_reference(owner, world)
         return bool(reference) and find_source(owner, world, reference).whose is Whose.UNKNOWN
 
     def prepare(self, owner: Owner, workshop: Workshop) -> Work:
@@ -83,7 +83,7 @@ class FluxReleases:
     def examine(self, owner: Owner, workshop: Workshop) -> Iterable[Problem]:
         """See `OwnerType`."""
         world = workshop.world(owner)
-        reference = _source_reference(owner)
+        reference = _source_reference(owner, world)
         if reference:
             source = find_source(owner, world, reference)
             if source.whose is Whose.UNKNOWN:
@@ -103,7 +103,7 @@ class FluxReleases:
 
 def _left_out(owner: Owner, workshop: Workshop, paths: Iterable[str]) -> Problem | None:
     """A chart that is another one, or none, in what Flux fetches of this repository."""
-    artifact = artifact_of(owner, _source_reference(owner), workshop)
+    artifact = artifact_of(owner, _source_reference(owner, workshop.world(owner)), workshop)
     told = [(path, found) for path in paths if path.endswith(_CHART_FILES) and (found := artifact.excluded_by(path))]
     if not told:
         return None
@@ -151,8 +151,7 @@ def _vendored(owner: Owner, workshop: Workshop, source: FluxSource) -> Work:
         message = f"{owner.name} cannot be rendered: {place}: {error}"
         problem = workshop.problem(owner, "vendored-chart", message, _CHART, detail=str(error))
         return Work.done(replace(told, problems=(problem,)))
-    spec = mapping(mapping(owner.spec.get("chart")).get("spec"))
-    if items(spec.get("valuesFiles")):
+    if items(_chart_template(owner, workshop.world(owner))[1].get("valuesFiles")):
         return Work.done(told)
     work = _work(owner, workshop, source, place)
     return replace(work, finish=lambda answer: replace(work.finish(answer), chart=wanted))
@@ -163,14 +162,13 @@ def remote_chart(owner: Owner, workshop: Workshop) -> RemoteChart | None:
 
     Source: fluxcd/source-controller, api/v1, `HelmRepositorySpec`, `OCIRepositoryRef`: digest, then semver, then tag.
     """
-    reference = _source_reference(owner)
+    reference, chart = _chart_template(owner, workshop.world(owner))
     kind, name = text(reference.get("kind")), text(reference.get("name"))
     namespace = text(reference.get("namespace")) or owner.namespace
     resource = workshop.world(owner).find(SOURCE_GROUP, kind, namespace, name)
     spec = mapping(resource.data.get("spec")) if resource is not None else {}
     url = text(spec.get("url")).rstrip("/")
     if kind == "HelmRepository":
-        chart = mapping(mapping(owner.spec.get("chart")).get("spec"))
         return RemoteChart.of(url, text(chart.get("chart")), text(chart.get("version"))) if url else None
     if kind == "OCIRepository" and url.startswith("oci://"):
         wanted = mapping(spec.get("ref"))
@@ -180,18 +178,33 @@ def remote_chart(owner: Owner, workshop: Workshop) -> RemoteChart | None:
     return None
 
 
-def _source_reference(owner: Owner) -> Mapping[str, Any]:
+def _chart_template(owner: Owner, world: World) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The reference to where the chart comes from, and what is asked for there, as `HelmChartSpec` has it.
+
+    A release says it itself, or names a HelmChart, which does; of the other sources the chart is all that they have.
+    """
     reference = mapping(owner.spec.get("chartRef"))
-    return reference or mapping(mapping(mapping(owner.spec.get("chart")).get("spec")).get("sourceRef"))
+    if reference.get("kind") == "HelmChart":
+        namespace = text(reference.get("namespace")) or owner.namespace
+        chart = world.find(SOURCE_GROUP, "HelmChart", namespace, text(reference.get("name")))
+        template = mapping(chart.data.get("spec")) if chart is not None else {}
+        source = mapping(template.get("sourceRef"))
+        return ({**source, "namespace": namespace}, template) if source else (reference, {})
+    template = {} if reference else mapping(mapping(owner.spec.get("chart")).get("spec"))
+    return reference or mapping(template.get("sourceRef")), template
+
+
+def _source_reference(owner: Owner, world: World) -> Mapping[str, Any]:
+    return _chart_template(owner, world)[0]
 
 
 def _chart(owner: Owner, workshop: Workshop) -> tuple[FluxSource, str | None]:
     """Where the chart comes from, and its path there; None where nothing of it is in this repository."""
-    reference = _source_reference(owner)
-    source = find_source(owner, workshop.world(owner), reference)
-    chart = mapping(mapping(owner.spec.get("chart")).get("spec"))
+    world = workshop.world(owner)
+    reference, chart = _chart_template(owner, world)
+    source = find_source(owner, world, reference)
     if source.whose is Whose.OURS and reference.get("kind") in {"GitRepository", "ExternalArtifact"}:
-        return source, "." if "chartRef" in owner.spec else text(chart.get("chart")) or "."
+        return source, text(chart.get("chart")) or "."
     name = text(chart.get("chart"))
     return (replace(source, told=f"{source.told}, chart {name}") if name else source), None
 
@@ -209,7 +222,7 @@ def release_name(owner: Owner) -> str:
 def _request(
     owner: Owner, workshop: Workshop, source: FluxSource, chart: str, values: Mapping[str, Any]
 ) -> HelmRequest:
-    spec = mapping(mapping(owner.spec.get("chart")).get("spec"))
+    _, spec = _chart_template(owner, workshop.world(owner))
     files = [text(name) for name in items(spec.get("valuesFiles"))]
     policies = [text(mapping(owner.spec.get(step)).get("crds")) for step in ("install", "upgrade")]
     return HelmRequest(

@@ -6,7 +6,7 @@ Sources: fluxcd/source-controller, api/v1; fluxcd/source-watcher, ArtifactGenera
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -39,11 +39,13 @@ class FluxSource:
     Attributes:
         told: For reports: `GitRepository flux-system/podinfo (https://…)`.
         mounts: For a source of ours: directories of it, and the directory of the repository that each one is.
+        included: Directories of it in which it has a copy of another repository.
     """
 
     whose: Whose
     told: str
     mounts: tuple[Mount, ...] = (("", ""),)
+    included: tuple[str, ...] = ()
 
 
 def source_key(reference: Mapping[str, Any], namespace: str) -> str:
@@ -56,22 +58,30 @@ def source_key(reference: Mapping[str, Any], namespace: str) -> str:
 def find_source(owner: Owner, world: World, reference: Mapping[str, Any]) -> FluxSource:
     """Whose content the source has that an owner names."""
     key = source_key(reference, owner.namespace)
-    if key in owner.cluster.sources:
-        return FluxSource(Whose.OURS, key, (("", dict(owner.cluster.roots).get(key, "")),))
     namespace = text(reference.get("namespace")) or owner.namespace
     kind, name = text(reference.get("kind")), text(reference.get("name"))
+    resource = world.find(SOURCE_GROUP, kind, namespace, name)
+    spec = mapping(resource.data.get("spec")) if resource is not None else {}
+    if key in owner.cluster.sources:
+        mounts = (("", dict(owner.cluster.roots).get(key, "")),)
+        return FluxSource(Whose.OURS, key, mounts, tuple(_included(spec)))
     if kind == "ExternalArtifact":
         return _artifact(owner, world, namespace, name)
-    resource = world.find(SOURCE_GROUP, kind, namespace, name)
     if resource is None:
         return FluxSource(Whose.UNKNOWN, key)
-    spec = mapping(resource.data.get("spec"))
     url, revision = text(spec.get("url")), revision_of(spec)
     ours = _own_revisions(owner, world) if kind == "GitRepository" and url else {}
-    if ours.get(normal_url(url)) == revision:
+    if ours.get(normal_url(url)) == revision and not items(spec.get("include")):
         return FluxSource(Whose.OURS, key)
     told = f"{_shown(url)}, {revision}" if normal_url(url) in ours else _shown(url)
     return FluxSource(Whose.OTHERS, f"{key} ({told})" if url else key)
+
+
+def _included(spec: Mapping[str, Any]) -> Iterator[str]:
+    """Where other repositories are copied to. Source: fluxcd/source-controller, api/v1, `GitRepositoryInclude`."""
+    for one in map(mapping, items(spec.get("include"))):
+        target = text(one.get("toPath")) or text(mapping(one.get("repository")).get("name"))
+        yield posixpath.normpath(f"/{target}").strip("/")
 
 
 def normal_url(url: str) -> str:
@@ -156,6 +166,8 @@ def inside_source(source: FluxSource, path: Any) -> str | None:
     down, that copy is the directory: what Flux makes of the one is what it makes of the other.
     """
     confined = posixpath.normpath(f"/{text(path)}").strip("/")
+    if any(inside(confined, directory) for directory in source.included):
+        return None
     around = [mount for mount in source.mounts if inside(confined, mount[0])]
     below = [mount for mount in source.mounts if mount not in around and inside(mount[0], confined)]
     if around and not below:

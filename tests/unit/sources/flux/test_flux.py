@@ -268,6 +268,27 @@ def test_another_branch_of_the_same_repository_is_not_what_is_judged() -> None:
     assert "(https://example.com/a/b.git, branch team)" in problem.message
 
 
+def test_a_directory_that_another_repository_is_copied_to_is_not_what_is_judged() -> None:
+    files = bootstrap("one")
+    files = {path: text.replace("url:", "include: [{repository: {name: x}}], url:") for path, text in files.items()}
+    files |= {
+        "clusters/one/apps.yaml": kustomization("apps", "./x/apps"),
+        "x/apps/a.yaml": CONFIG.format(name="a", value="x"),
+    }
+    snapshot = render(files)
+    assert agents(snapshot) == [("agent-not-rendered", "clusters/one/apps.yaml", 8)]
+
+
+def test_the_same_url_with_something_copied_into_it_is_not_what_is_judged() -> None:
+    same = (
+        "---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: again, namespace: flux-system}\n"
+        "spec: {url: 'https://example.com/a/b.git', include: [{repository: {name: x}, toPath: apps}]}\n"
+    )
+    files = {"clusters/one/apps.yaml": kustomization("apps", "./apps", source="again") + same}
+    snapshot = render({**bootstrap("one"), **files, "apps/a.yaml": CONFIG.format(name="a", value="x")})
+    assert agents(snapshot) == [("agent-not-rendered", "clusters/one/apps.yaml", 8)]
+
+
 def test_the_same_branch_by_its_full_name_is_what_is_judged() -> None:
     same = (
         "---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: again, namespace: flux-system}\n"
