@@ -6,6 +6,8 @@ what it is judged by: gitgate would go on judging this tree, and the agent apply
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,12 +15,11 @@ from gitgate.location import FieldPath
 from gitgate.proposal import Proposal, Snapshot
 from gitgate.resource import Resource
 
-_FLUX, _SOURCES, _OPERATOR, _ARGO = (
-    "kustomize.toolkit.fluxcd.io", "source.toolkit.fluxcd.io", "fluxcd.controlplane.io", "argoproj.io",
-)  # fmt: skip
+_FLUX, _SOURCES, _ARGO = "kustomize.toolkit.fluxcd.io", "source.toolkit.fluxcd.io", "argoproj.io"
 _BY_CONTENT = ("GitRepository", "FluxInstance")
 """Kinds of sources whose revision is a branch of a repository; another tag of an artifact is what a release is."""
 _GONE = "agent-not-rendered"
+_PATCHES = "what its patches make of the source"
 
 Moved = tuple[Resource, FieldPath, str]
 """An agent's object, the field that says where it reads, and what is to be said."""
@@ -34,13 +35,14 @@ def moved_owners(proposal: Proposal) -> Iterator[Moved]:
     if not rendered:
         return
     yield from _left(before, after, rendered)
+    yield from _moved_instances(before, after)
     earlier, sources = _sources(before), _sources(after)
     known = {pair for resource in _owners(before) for _, _, pair in _read(resource, earlier) if pair is not None}
     still = {resource.origin.owner for resource in after.resources}
     found: dict[tuple[Any, FieldPath], Moved] = {}
     for owner in _owners(after):
         name = str(owner.id)
-        if (name not in rendered and owner.origin.owner) or (name not in still and owner.id.kind != "FluxInstance"):
+        if (name not in rendered and owner.origin.owner) or name not in still:
             continue  # of what is new, only where an agent begins is of interest: the rest follows what others say
         for place, field, pair in _read(owner, sources):
             if pair is not None and pair not in known and _was_known(owner, before, earlier):
@@ -63,7 +65,7 @@ def _left(before: Snapshot, after: Snapshot, rendered: set[str]) -> Iterator[Mov
 def _owners(snapshot: Snapshot) -> Iterator[Resource]:
     for resource in snapshot.resources:
         if (resource.id.group, resource.id.kind) in (
-            (_FLUX, "Kustomization"), (_OPERATOR, "FluxInstance"), (_ARGO, "Application"),
+            (_FLUX, "Kustomization"), (_ARGO, "Application"),
         ):  # fmt: skip
             yield resource
 
@@ -83,10 +85,6 @@ def _read(owner: Resource, sources: tuple[Resource, ...]) -> Iterator[tuple[Reso
     spec = _mapping(owner.data.get("spec"))
     if owner.id.group == _ARGO:
         yield from _read_by_argo(owner, spec)
-    elif owner.id.kind == "FluxInstance":
-        sync = _mapping(spec.get("sync"))
-        if sync:
-            yield owner, ("spec", "sync"), _pair("FluxInstance", {**sync, "ref": {"name": sync.get("ref")}})
     else:
         reference = _mapping(spec.get("sourceRef"))
         source = _source(owner, reference, sources)
@@ -107,6 +105,33 @@ def _included(source: Resource, sources: Iterable[Resource]) -> Iterator[tuple[R
         origin, target = _mapping(one).get("fromPath") or "", _mapping(one).get("toPath") or reference["name"]
         told = f"{address or reference['name']}/{origin}".rstrip("/")
         yield source, ("spec", "include", index), (f"{told} in {target}", revision)
+
+
+def _moved_instances(before: Snapshot, after: Snapshot) -> Iterator[Moved]:
+    """Instances of the Flux operator by which all of a cluster is read from elsewhere."""
+    told = {pair for _, _, pair in _read_by_instances(before)}
+    sources = _sources(before)
+    known = told | {pair for owner in _owners(before) for _, _, pair in _read(owner, sources) if pair is not None}
+    for instance, field, pair in _read_by_instances(after) if known else ():
+        if pair not in known and (told or pair[0] != _PATCHES):
+            yield instance, field, f"{instance.id} now takes {_told(pair)}, and not what is judged here"
+
+
+def _read_by_instances(snapshot: Snapshot) -> Iterator[tuple[Resource, FieldPath, _Pair]]:
+    from gitgate.sources.flux.instances import SOURCES, instances_in, patches_for  # noqa: PLC0415 - as below
+
+    for resource in snapshot.resources:
+        if resource.id.kind not in {"FluxInstance", "HelmRelease", "ConfigMap"}:
+            continue
+        for path, spec in instances_in(resource.data):
+            sync = _mapping(spec.get("sync"))
+            if not sync:
+                continue
+            within = path if path[0] == "data" else (*path, "sync")  # what is a text has no fields to point at
+            yield resource, within, _pair("FluxInstance", {**sync, "ref": {"name": sync.get("ref")}})
+            patches = json.dumps(patches_for(spec, SOURCES), sort_keys=True, default=str).encode()
+            within = path if path[0] == "data" else (*path, "kustomize", "patches")
+            yield resource, within, (_PATCHES, hashlib.sha256(patches).hexdigest()[:12])
 
 
 def _read_by_argo(owner: Resource, spec: Mapping[str, Any]) -> Iterator[tuple[Resource, FieldPath, _Pair | None]]:

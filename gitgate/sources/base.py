@@ -66,6 +66,8 @@ class Memory:
         walked: Was the base's tree walked?
         applied: Files with owners that other owners apply.
         own_urls: URLs that stand for this repository.
+        own_branches: Branches of it that Applications of the base follow.
+        rendered: Is the base rendered?
         source_roots: Sources of which this repository is only a directory, with that directory.
     """
 
@@ -81,6 +83,8 @@ class Memory:
     walked: bool = False
     applied: set[str] = field(default_factory=set)
     own_urls: set[str] = field(default_factory=set)
+    own_branches: set[str] = field(default_factory=set)
+    rendered: bool = False
     source_roots: dict[str, str] = field(default_factory=dict)
 
     def remember_plain(self, files: Iterable[str], kustomizations: Iterable[str]) -> None:
@@ -96,7 +100,8 @@ class Memory:
         self.plain_trees.update(self.plain_directories - above)
 
     def remember_read(self, files: Mapping[str, Coverage]) -> None:
-        """Keep what was read for the next rendering."""
+        """Keep what was read for the next rendering, as this one is done."""
+        self.rendered = True
         self.read_files.update(path for path, state in files.items() if state in {Coverage.JUDGED, Coverage.CONSUMED})
 
     def is_plain_tree(self, directory: str) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+
 import pytest
 
 from tests.support.cli import Ended, check
@@ -376,6 +379,66 @@ def application(name: str, path: str, url: str = URL, revision: str = "main", mo
     )
 
 
+OPERATED = POLICED + "schema: {allowUnknownGroups: [fluxcd.controlplane.io]}\n"
+
+
+def instance(
+    *,
+    within: str = "object",
+    url: str = URL,
+    ref: str = "refs/heads/main",
+    patches: Iterable[tuple[str, str, object]] = (),
+) -> dict[str, Content | None]:
+    """A cluster of the Flux operator: an instance as an object, as values of a release, or as a file of values."""
+    spec = {
+        "distribution": {"version": "2.x"},
+        "sync": {"kind": "GitRepository", "url": url, "ref": ref, "path": "clusters/prod"},
+        "kustomize": {
+            "patches": [
+                {"target": {"kind": kind}, "patch": json.dumps([{"op": "add", "path": path, "value": value}])}
+                for kind, path, value in patches
+            ]
+        },
+    }
+    release = {
+        "apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease",
+        "metadata": {"name": "instance", "namespace": "flux-system"},
+        "spec": {"interval": "1h", "chartRef": {"kind": "OCIRepository", "name": "instance"}},
+    }  # fmt: skip
+    files: dict[str, Content | None] = {
+        ".gitgate/settings.yaml": OPERATED,
+        "clusters/prod/apps.yaml": applied("apps", "./apps"),
+        "apps/web.yaml": RESTRICTED,
+    }
+    if within == "object":
+        written = {"apiVersion": "fluxcd.controlplane.io/v1", "kind": "FluxInstance"}
+        place = {"metadata": {"name": "flux", "namespace": "flux-system"}, "spec": spec}
+        return {**files, "clusters/prod/instance.yaml": json.dumps(written | place)}
+    if within == "release":
+        release["spec"] |= {"values": {"instance": spec}}
+        return {**files, "clusters/prod/instance.yaml": json.dumps(release)}
+    release["spec"] |= {"valuesFrom": [{"kind": "ConfigMap", "name": "values"}]}
+    generator = {"name": "values", "namespace": "flux-system", "files": ["values.yaml"]}
+    return {
+        **files,
+        "clusters/prod/operator.yaml": applied("operator", "./operator"),
+        "operator/kustomization.yaml": json.dumps({"resources": ["release.yaml"], "configMapGenerator": [generator]}),
+        "operator/release.yaml": json.dumps(release),
+        "operator/values.yaml": json.dumps({"instance": spec}),
+    }
+
+
+def application_set(revision: str) -> str:
+    """An ApplicationSet with one Application."""
+    return (
+        "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: set, namespace: argocd}\n"
+        "spec:\n  generators: [{list: {elements: [{revision: " + revision + "}]}}]\n  template:\n"
+        "    metadata: {name: made}\n    spec:\n      project: default\n"
+        "      destination: {server: https://kubernetes.default.svc, namespace: shop}\n"
+        f"      source: {{repoURL: {URL}, targetRevision: '{{{{revision}}}}', path: more}}\n"
+    )
+
+
 def annotated(key: str, value: str) -> str:
     """The Namespace with an annotation."""
     return NAMESPACE.replace("{name: shop}", f"{{name: shop, annotations: {{{key}: '{value}'}}}}")
@@ -435,6 +498,44 @@ UNDER_POLICIES: dict[str, tuple[dict[str, Content | None], dict[str, Content | N
         },
         "schema/agent-source-changed",
     ),
+    "an instance of the Flux operator reads another repository": (
+        instance(),
+        instance(url="https://evil.example.com/fleet"),
+        "schema/agent-source-changed",
+    ),
+    "values of an instance name a branch of the attacker": (
+        instance(within="release"),
+        instance(within="release", ref="refs/heads/evil"),
+        "schema/agent-source-changed",
+    ),
+    "a file with the values of an instance names another repository": (
+        instance(within="file"),
+        instance(within="file", url="https://evil.example.com/fleet"),
+        "schema/agent-source-changed",
+    ),
+    "a new instance of the Flux operator reads another repository": (
+        {**FLUX, ".gitgate/settings.yaml": OPERATED},
+        {"clusters/prod/instance.yaml": instance(url="https://evil.example.com/x")["clusters/prod/instance.yaml"]},
+        "schema/agent-source-changed",
+    ),
+    "an instance patches the address of its source": (
+        instance(),
+        instance(patches=[("GitRepository", "/spec/url", "https://evil.example.com/fleet")]),
+        "schema/agent-source-changed",
+    ),
+    "an instance patches what its Kustomization lays over all that it applies": (
+        instance(),
+        instance(
+            patches=[
+                (
+                    "Kustomization",
+                    "/spec/patches",
+                    [{"target": {"name": "apps"}, "patch": applied("apps", "./apps", shifted(PRIVILEGED_PATCH, 2))}],
+                )
+            ]
+        ),
+        "policy/denied",
+    ),
     "the root Application reads another repository": (
         ARGO_CD,
         {"root.yaml": application("root", "argocd", url="https://evil.example.com/fleet")},
@@ -443,6 +544,11 @@ UNDER_POLICIES: dict[str, tuple[dict[str, Content | None], dict[str, Content | N
     "an Application follows a branch of the attacker": (
         ARGO_CD,
         {"argocd/web.yaml": application("web", "apps", revision="evil")},
+        "schema/agent-source-changed",
+    ),
+    "a branch of the attacker is what Applications of an ApplicationSet follow": (
+        {**ARGO_CD, "argocd/set.yaml": application_set("main"), "more/map.yaml": config_map("more")},
+        {"argocd/set.yaml": application_set("evil")},
         "schema/agent-source-changed",
     ),
     "an Application is rendered by a plugin": (
@@ -607,6 +713,20 @@ UNDER_POLICIES: dict[str, tuple[dict[str, Content | None], dict[str, Content | N
         "policy/denied",
     ),
 }
+
+
+def test_a_new_application_of_a_branch_that_no_other_one_follows_is_named(repository: RepositoryBuilder) -> None:
+    ended = judge(repository, ARGO_CD, {"argocd/new.yaml": application("new", "apps", revision="evil")})
+    assert "schema/agent-not-rendered" in ended.rules()
+
+
+@pytest.mark.parametrize("branch", ["main", "HEAD", "refs/heads/main", '""'])
+def test_a_new_application_of_the_branch_that_is_judged_is_rendered(repository: RepositoryBuilder, branch: str) -> None:
+    new = application("new", "other", revision=branch)
+    ended = judge(repository, ARGO_CD, {"argocd/new.yaml": new, "other/pod.yaml": PRIVILEGED})
+    assert ended.code == 1
+    assert "policy/denied" in ended.rules()
+    assert "schema/agent-not-rendered" not in ended.rules()
 
 
 @pytest.mark.parametrize("attack", UNDER_POLICIES)

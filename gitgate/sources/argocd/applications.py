@@ -19,7 +19,7 @@ from gitgate.sources.argocd.helm import NotHereError, ValuesFiles, helm_step
 from gitgate.sources.argocd.kustomize import Step, kustomize_step
 from gitgate.sources.argocd.placing import IN_CLUSTER, placed, scopes_of
 from gitgate.sources.argocd.projects import cluster_secrets, project_of, refusals, secret_value
-from gitgate.sources.argocd.repository import GROUP, is_ours, is_pinned, shown_url, sources_of
+from gitgate.sources.argocd.repository import GROUP, is_elsewhere, is_ours, shown_url, sources_of
 from gitgate.sources.argocd.source import Part, Source, SourceError, destination
 from gitgate.sources.owners import Entry, Outcome, Owner, Work, Workshop, mapping, text
 from gitgate.sources.tree_files import PathKind
@@ -115,7 +115,7 @@ class _Plan:
             return
         elif not is_ours(value, self.owner, self.workshop):
             self._leave(source, ("repoURL",), f"it applies content of another repository, {_shown(value)}")
-        elif is_pinned(value.get("targetRevision")):
+        elif is_elsewhere(value.get("targetRevision"), self.workshop.context.memory):
             revision = text(value.get("targetRevision"))
             self._leave(source, ("targetRevision",), f"it applies the revision {revision!r}, not what is judged here")
         else:

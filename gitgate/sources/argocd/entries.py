@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from gitgate.resource import Resource
-from gitgate.sources.argocd.repository import GROUP, is_pinned, own_urls, sources_of
+from gitgate.sources.argocd.repository import GROUP, is_elsewhere, own_urls, sources_of
 from gitgate.sources.base import SourceContext
 from gitgate.sources.flux.sources import normal_url
 from gitgate.sources.owners import mapping, text
@@ -80,7 +80,12 @@ def _directories(resource: Resource, tree: Tree, context: SourceContext) -> Iter
     for _, source in sources_of(mapping(resource.data.get("spec"))) if resource.id.kind == "Application" else ():
         ours = normal_url(text(source.get("repoURL"))) in context.memory.own_urls
         path = text(source.get("path"))
-        if not ours or is_pinned(source.get("targetRevision")) or source.get("chart") or path.startswith("/"):
+        if (
+            not ours
+            or is_elsewhere(source.get("targetRevision"), context.memory)
+            or source.get("chart")
+            or path.startswith("/")
+        ):
             continue
         reached = context.documents.files(tree).resolve(path)
         if path and reached.kind is PathKind.DIRECTORY:

@@ -15,7 +15,7 @@ from gitgate.location import FieldPath
 from gitgate.sources.argocd.globs import matches_pathspec, matches_segments
 from gitgate.sources.argocd.placing import IN_CLUSTER
 from gitgate.sources.argocd.projects import cluster_secrets, secret_value
-from gitgate.sources.argocd.repository import is_ours, is_pinned, shown_url
+from gitgate.sources.argocd.repository import is_elsewhere, is_ours, shown_url
 from gitgate.sources.argocd.templates import (
     TemplateError,
     UnresolvedError,
@@ -209,7 +209,7 @@ class Generators:
         if not is_ours(body, self.owner, self.workshop):
             told = f"it reads another repository, {shown_url(text(body.get('repoURL'))) or 'none'}"
             raise GeneratorError((*at, "repoURL"), told, resolved=False)
-        if is_pinned(body.get("revision")):
+        if is_elsewhere(body.get("revision"), self.workshop.context.memory):
             told = f"it reads the revision {text(body.get('revision'))!r}, not what is judged here"
             raise GeneratorError((*at, "revision"), told, resolved=False)
         directories, files = items(body.get("directories")), items(body.get("files"))

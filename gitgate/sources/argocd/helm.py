@@ -14,7 +14,7 @@ from gitgate.location import FieldPath
 from gitgate.proposal import Coverage
 from gitgate.sources.argocd.globs import is_glob, matches_tree
 from gitgate.sources.argocd.kustomize import Step
-from gitgate.sources.argocd.repository import is_ours, is_pinned, shown_url
+from gitgate.sources.argocd.repository import is_elsewhere, is_ours, shown_url
 from gitgate.sources.argocd.source import Part, Source, SourceError, destination
 from gitgate.sources.helm_request import HelmOutcome, HelmParameter, HelmRendering, HelmRequest
 from gitgate.sources.owners import items, mapping, text
@@ -82,7 +82,9 @@ class ValuesFiles:
         name, slash, rest = shown.partition("/")
         reference = source.references.get(name[1:]) if name.startswith("$") else None
         if reference is not None:
-            if not is_ours(reference, source.owner, source.workshop) or is_pinned(reference.get("targetRevision")):
+            if not is_ours(reference, source.owner, source.workshop) or is_elsewhere(
+                reference.get("targetRevision"), source.workshop.context.memory
+            ):
                 raise NotHereError(
                     at, f"{shown!r} is a file of {shown_url(text(reference.get('repoURL'))) or 'another source'}"
                 )

@@ -9,6 +9,7 @@ from typing import Any
 
 from gitgate.resource import Resource
 from gitgate.sources.argocd.globs import matches_pathspec, matches_segments
+from gitgate.sources.base import Memory
 from gitgate.sources.flux.sources import normal_url
 from gitgate.sources.owners import Owner, Workshop, items, mapping, text
 from gitgate.sources.tree_files import PathKind, TreeFiles
@@ -17,6 +18,9 @@ GROUP = "argoproj.io"
 _PINNED = re.compile(r"[0-9a-f]{7,64}|v?\d+(\.(\d+|[xX*]))*([-+][0-9A-Za-z.+-]*)?|refs/tags/.*|.*[<>=^~*|,].*")
 """Commits, tags by their version, and ranges of such: argo-cd, util/git, `IsCommitSHA`; util/versions."""
 _MAXIMUM_DEPTH = 10
+_DEFAULT_BRANCH = "HEAD"
+_USUAL_BRANCHES = frozenset(("main", "master"))
+"""What the default branch may be called where the base does not say."""
 
 
 def sources_of(spec: Mapping[str, Any]) -> list[tuple[tuple[str | int, ...], Mapping[str, Any]]]:
@@ -81,6 +85,21 @@ def is_pinned(revision: Any) -> bool:
     """Does it name a revision other than a branch, so that what is judged here is not what is applied?"""
     shown = text(revision)
     return bool(shown) and shown != "HEAD" and _PINNED.fullmatch(shown) is not None
+
+
+def is_elsewhere(revision: Any, memory: Memory) -> bool:
+    """Is what is applied another revision than what is judged: no branch, or one that nothing in the base follows?
+
+    Which branch is judged is not told, so those that the base's own objects name are taken for it.
+    """
+    if is_pinned(revision):
+        return True
+    branch = text(revision).removeprefix("refs/heads/") or _DEFAULT_BRANCH
+    if not memory.rendered:
+        memory.own_branches.add(branch)
+        return False
+    known = memory.own_branches - {_DEFAULT_BRANCH}
+    return branch != _DEFAULT_BRANCH and branch not in (known or _USUAL_BRANCHES) and bool(memory.own_branches)
 
 
 def shown_url(url: str) -> str:
