@@ -54,11 +54,11 @@ def moved_owners(proposal: Proposal) -> Iterator[Moved]:
 def _left(before: Snapshot, after: Snapshot, rendered: set[str]) -> Iterator[Moved]:
     """Owners that could be rendered and that are not any more."""
     known = {problem.resource for problem in before.problems if problem.code == _GONE}
-    told = {problem.resource for problem in after.problems if problem.code == _GONE} - known
+    told = {problem.resource: problem.message for problem in after.problems if problem.code == _GONE}
     for resource in after.resources:
-        if resource.id in told and str(resource.id) in rendered:
-            told.remove(resource.id)
-            message = f"{resource.id} applied content of this repository, and takes it from elsewhere now"
+        if resource.id in told and resource.id not in known and str(resource.id) in rendered:
+            why = told.pop(resource.id)
+            message = f"{resource.id} was judged with all that it applies, and cannot be any more: {why}"
             yield resource, ("spec",), message
 
 

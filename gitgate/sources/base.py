@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 """What kubectl, Argo CD and Flux read when they are given a directory."""
+Identity = tuple[str, str, str, str]
+Definitions = Mapping[tuple[str, str], Mapping[Identity, Resource]]
+"""Definitions by their identity, of each release by its cluster and name."""
 _OTHER_VALUES = frozenset(("yaml-merge-order", "yaml-split-ambiguous"))
 """Problems of text in which one agent may find objects or values that were not judged."""
 
@@ -69,6 +72,7 @@ class Memory:
         own_branches: Branches of it that Applications of the base follow.
         rendered: Is the base rendered?
         source_roots: Sources of which this repository is only a directory, with that directory.
+        definitions: Those in the `crds` of charts that each release of the base installs; None while the base is read.
     """
 
     roots: set[str] = field(default_factory=set)
@@ -86,6 +90,7 @@ class Memory:
     own_branches: set[str] = field(default_factory=set)
     rendered: bool = False
     source_roots: dict[str, str] = field(default_factory=dict)
+    definitions: Definitions | None = None
 
     def remember_plain(self, files: Iterable[str], kustomizations: Iterable[str]) -> None:
         """Keep what was judged as it stands for the next rendering.

@@ -58,6 +58,7 @@ class Walk:
         problems: What no single owner is to blame for, and what was found in the end.
         reached: What need not be rendered without owners.
         artifacts: What Flux leaves out of the copies of the tree that owners read.
+        left: Definitions that stay in a cluster although the release that installed them is gone.
     """
 
     clusters: tuple[Cluster, ...]
@@ -65,6 +66,7 @@ class Walk:
     problems: tuple[Problem, ...]
     reached: Reached
     artifacts: tuple[Artifact, ...] = ()
+    left: tuple[Resource, ...] = ()
 
     @property
     def files(self) -> Mapping[str, Coverage]:
@@ -341,8 +343,12 @@ class _Walker:
 
     def result(self) -> Walk:
         """Everything, once every cluster was walked."""
-        outcomes = sorted(self.outcomes.values(), key=lambda pair: (pair[0].cluster.name, self._key(pair[0])))
-        problems = list(self.problems)
+        from gitgate.sources.flux.definitions import settle  # noqa: PLC0415 - see `OwnerKind`
+
+        rendered = sorted(self.outcomes.values(), key=lambda pair: (pair[0].cluster.name, self._key(pair[0])))
+        settlement = settle(rendered, self.workshop)
+        outcomes = settlement.outcomes
+        problems = [*self.problems, *settlement.problems]
         for owner, _ in outcomes:
             problems.extend(self._type(owner).examine(owner, self.workshop))
         problems.extend(_releases(outcomes, self.workshop))
@@ -352,7 +358,7 @@ class _Walker:
             {path: ReferenceKind.RESOURCE for _, outcome in outcomes for path in sorted(outcome.yaml_files)},
         )
         artifacts = tuple(self.workshop.artifacts.values())
-        return Walk(tuple(self.clusters), tuple(outcomes), tuple(problems), reached, artifacts)
+        return Walk(tuple(self.clusters), tuple(outcomes), tuple(problems), reached, artifacts, tuple(settlement.left))
 
 
 def _releases(outcomes: Iterable[tuple[Owner, Outcome]], workshop: Workshop) -> Iterator[Problem]:

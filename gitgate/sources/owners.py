@@ -74,6 +74,7 @@ class Outcome:
         not_rendered: Why nothing of it was; empty when it was, or failed.
         reused: Was the content rendered before?
         chart: The chart of a registry that it needs, if any.
+        definitions: Those of its objects that Helm takes from the `crds` of a chart, and from no template.
     """
 
     resources: tuple[Resource, ...] = ()
@@ -84,6 +85,7 @@ class Outcome:
     not_rendered: str = ""
     reused: bool = False
     chart: RemoteChart | None = None
+    definitions: tuple[Resource, ...] = ()
 
     @property
     def failed(self) -> bool:

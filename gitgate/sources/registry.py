@@ -95,6 +95,7 @@ def render_with_owners(tree: Tree, context: SourceContext) -> tuple[Snapshot, Wa
         resources.extend(_in_cluster(_unpatched(one, patched), walk) for one in rendering.resources)
         problems.extend(rendering.problems)
         files = {**files, **rendering.files}
+    resources.extend(_left(walk, resources))
     if walk is not None:  # otherwise settings say what is applied
         problems, files = templates_apart(
             problems, files, resources, read=walk.files, graph=walk.reached.graph, memory=context.memory,
@@ -116,6 +117,13 @@ def render_with_owners(tree: Tree, context: SourceContext) -> tuple[Snapshot, Wa
         ),
     )
     return snapshot, walk
+
+
+def _left(walk: Walk | None, resources: Iterable[Resource]) -> Iterator[Resource]:
+    """What stays in a cluster although nobody applies it any more."""
+    left = walk.left if walk is not None else ()
+    there = {one.id.identity for one in resources} if left else ()
+    yield from (one for one in left if one.id.identity not in there)
 
 
 def _groups(tree: Tree, context: SourceContext, paths: Iterable[str]) -> Iterator[str]:

@@ -610,6 +610,14 @@ UNDER_POLICIES: dict[str, tuple[dict[str, Content | None], dict[str, Content | N
         {"argocd/web.yaml": application("web", "apps", more="    kustomize:\n" + shifted(PRIVILEGED_PATCH, 6))},
         "schema/kustomize-helm",
     ),
+    "a chart begins to need values that nobody can read": (
+        FLUX,
+        {
+            "clusters/prod/release.yaml": release("  valuesFrom: [{kind: Secret, name: hidden}]\n"),
+            "charts/shop/templates/evil.yaml": '# {{ required "a word" .Values.word }}\n' + PRIVILEGED,
+        },
+        "schema/agent-source-changed",
+    ),
     # A file that stays while its owner leaves it out is an object that is pruned
     "Flux fetches the file of a Namespace no more": (FLUX, {".sourceignore": "/apps/n*\n"}, "policy/denied"),
     "Flux fetches the directory of a Namespace no more": (

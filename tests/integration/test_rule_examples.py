@@ -126,6 +126,7 @@ NOT_IN_ONE_FILE: Mapping[str, str] = {
             "agent-uncovered-file",
             "agent-unproved-reference",
             "agent-unresolved-variable",
+            "release-definitions",
             "release-not-rendered",
         ),
         "an entry point and what it leads to",

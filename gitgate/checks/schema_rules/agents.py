@@ -144,6 +144,24 @@ RULES: tuple[Rule, ...] = (
         references=(_HELM,),
     ),
     Rule(
+        id="schema/release-definitions",
+        title="Definitions of a chart that do not reach the cluster",
+        severity=Severity.WARNING,
+        what=(
+            "The chart of a HelmRelease brings or changes definitions in its `crds` directory, and the release neither "
+            "installs nor updates them: `upgrade.crds` is Create unless it is set, and `install.crds` may be Skip."
+        ),
+        why=(
+            "The new version of what the chart installs meets the old definitions. Objects of the repository were "
+            "judged by those, as they are what the cluster has."
+        ),
+        remedy=(
+            "Set `spec.upgrade.crds: CreateReplace`. Nothing needs to be done where somebody applies the definitions "
+            "apart."
+        ),
+        references=(_HELM + "#controlling-the-lifecycle-of-custom-resource-definitions",),
+    ),
+    Rule(
         id="schema/agent-uncovered-file",
         title="A file that an agent reads and nothing judged",
         severity=Severity.ERROR,

@@ -13,6 +13,8 @@ from typing import Any
 from gitgate.location import Location, Precision
 from gitgate.resource import Resource
 from gitgate.sources.flux.generate import SpecError, laid_over
+from gitgate.sources.flux.kustomizations import with_metadata
+from gitgate.sources.helm_request import hook_events
 from gitgate.sources.kustomization import read_kustomization
 from gitgate.sources.kustomize_build import BuildInput, KustomizeBuilder
 from gitgate.sources.kustomize_origin import without_origin
@@ -29,16 +31,29 @@ class PostRenderError(Exception):
 
 
 def post_rendered(owner: Owner, builder: KustomizeBuilder, resources: Sequence[Resource]) -> Iterator[Resource]:
-    """The objects after every post-renderer.
+    """The objects as Helm gets them back: after every post-renderer, and with the release's common metadata.
+
+    They have no namespace yet but what their templates write.
 
     Raises:
         PostRenderError: One cannot be run.
     """
+    hooks = [one for one in resources if hook_events(one)]
+    others = [one for one in resources if not hook_events(one)]
+    strategy = owner.spec.get("postRenderStrategy")
+    streams = {"nohooks": (others,), "separate": (others, hooks)}.get(str(strategy), (resources,))
+    for stream in streams:
+        yield from _every(owner, builder, stream)
+    yield from hooks if strategy == "nohooks" else ()
+
+
+def _every(owner: Owner, builder: KustomizeBuilder, resources: Sequence[Resource]) -> Iterator[Resource]:
     for entry in items(owner.spec.get("postRenderers")):
         kustomize = mapping(mapping(entry).get("kustomize"))
-        if kustomize:
+        if kustomize and resources:
             resources = _once(kustomize, builder, resources)
-    yield from resources
+    common = mapping(owner.spec.get("commonMetadata"))
+    yield from (replace(one, data=with_metadata(one.data, common)) for one in resources)
 
 
 def _once(spec: Any, builder: KustomizeBuilder, resources: Sequence[Resource]) -> Sequence[Resource]:

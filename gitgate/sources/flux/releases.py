@@ -6,7 +6,7 @@ Sources: fluxcd/helm-controller, api/v2/helmrelease_types.go and internal/{postr
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,8 +14,8 @@ from gitgate.location import FieldPath
 from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Resource
 from gitgate.sources.flux.artifact import artifact_of
+from gitgate.sources.flux.definitions import is_wanted, shipped
 from gitgate.sources.flux.dependencies import dependency_problems
-from gitgate.sources.flux.kustomizations import with_metadata
 from gitgate.sources.flux.post_render import PostRenderError, post_rendered
 from gitgate.sources.flux.sources import SOURCE_GROUP, FluxSource, Whose, find_source, inside_source
 from gitgate.sources.flux.values import ValuesProblem, release_values, values_references
@@ -121,9 +121,8 @@ def _work(owner: Owner, workshop: Workshop, source: FluxSource, chart: str) -> W
         problem = workshop.problem(owner, "agent-invalid", f"{owner.name}: {error}", error.field, detail=str(error))
         return Work.done(Outcome(problems=(problem,)))
     request = _request(owner, workshop, source, chart, values.merged)
-    notes = tuple(_missing_values(owner, workshop, values.missing))
     run, answer = workshop.context.helm.begin(workshop.tree, request)
-    return Work(run, lambda printed: _finish(owner, workshop, answer(printed), notes))
+    return Work(run, lambda printed: _finish(owner, workshop, request, answer(printed), values.missing))
 
 
 def _vendored(owner: Owner, workshop: Workshop, source: FluxSource) -> Work:
@@ -224,7 +223,6 @@ def _request(
 ) -> HelmRequest:
     _, spec = _chart_template(owner, workshop.world(owner))
     files = [text(name) for name in items(spec.get("valuesFiles"))]
-    policies = [text(mapping(owner.spec.get(step)).get("crds")) for step in ("install", "upgrade")]
     return HelmRequest(
         chart=chart,
         release_name=release_name(owner),
@@ -233,7 +231,7 @@ def _request(
         # Values files are looked for in the source, not in the chart.
         chart_values_files=tuple(inside_source(source, name) or text(name) for name in files),
         ignore_missing_values_files=spec.get("ignoreMissingValuesFiles") is True,
-        include_crds=policies[0] != "Skip" or policies[1] in {"Create", "CreateReplace"},
+        include_crds=is_wanted(owner),
         skip_tests=mapping(owner.spec.get("test")).get("enable") is not True,
         owner=workshop.place(owner.resource.origin, _CHART),
     )
@@ -247,30 +245,53 @@ def _missing_values(owner: Owner, workshop: Workshop, missing: Iterable[tuple[st
         yield workshop.problem(owner, "agent-unresolved-variable", message, path, detail=told)
 
 
-def _finish(owner: Owner, workshop: Workshop, answer: HelmRendering, notes: tuple[Problem, ...]) -> Outcome:
-    problems = [*answer.problems, *notes]
+def _finish(
+    owner: Owner,
+    workshop: Workshop,
+    request: HelmRequest,
+    answer: HelmRendering,
+    missing: Sequence[tuple[str, FieldPath]],
+) -> Outcome:
+    if answer.outcome is HelmOutcome.NEEDS_VALUES and missing:
+        return _unknown(owner, workshop, answer, missing)
+    problems = [*answer.problems, *_missing_values(owner, workshop, missing)]
     if answer.outcome is not HelmOutcome.RENDERED:
         if not answer.problems:
             message = f"{owner.name} could not be rendered: {answer.complaint or answer.outcome.value}"
             problems.append(workshop.problem(owner, "helm-failed", message, _CHART, detail=answer.digest))
         return Outcome(problems=tuple(problems), files=answer.files or {})
-    namespace = text(owner.spec.get("targetNamespace")) or owner.namespace
-    common = mapping(owner.spec.get("commonMetadata"))
-    resources = [_placed(resource, namespace) for resource in answer.resources]
+    definitions = shipped(answer.resources, request.chart, workshop)
+    apart = set(map(id, definitions))
     try:
-        resources = list(post_rendered(owner, workshop.context.builder, resources))
+        rest = [one for one in answer.resources if id(one) not in apart]
+        resources = list(post_rendered(owner, workshop.context.builder, rest))
     except PostRenderError as error:
         message = f"{owner.name}: its post-renderers fail: {error}"
         problems.append(
             workshop.problem(owner, "agent-invalid", message, ("spec", "postRenderers"), detail=answer.digest)
         )
         return Outcome(problems=tuple(problems), files=dict.fromkeys(answer.files, Coverage.FAILED))
+    definitions = tuple(replace(one, origin=owner.owned(one.origin)) for one in definitions)
+    placed = (_placed(one, request.namespace) for one in resources)
     return Outcome(
-        resources=tuple(
-            replace(one, data=with_metadata(one.data, common), origin=owner.owned(one.origin)) for one in resources
-        ),
+        resources=(*definitions, *(replace(one, origin=owner.owned(one.origin)) for one in placed)),
         problems=tuple(problems),
         files=answer.files,
+        definitions=definitions,
+    )
+
+
+def _unknown(
+    owner: Owner, workshop: Workshop, answer: HelmRendering, missing: Sequence[tuple[str, FieldPath]]
+) -> Outcome:
+    """A chart that asks for values which only the cluster has."""
+    told = ", ".join(sorted({name for name, _ in missing}))
+    reason = f"its chart needs values, and the repository does not have {told} in plain text"
+    message = f"{owner.name} was not rendered: {reason}: {answer.complaint}"
+    problem = workshop.problem(owner, "agent-not-rendered", message, missing[0][1], detail=answer.digest)
+    kept = tuple(one for one in answer.problems if one.code != "helm-failed")
+    return Outcome(
+        problems=(*kept, problem), files=dict.fromkeys(answer.files, Coverage.NOT_RENDERED), not_rendered=reason
     )
 
 

@@ -82,10 +82,10 @@ def variables_of(owner: Owner, world: World) -> Variables:
 def data_of(resource: Resource) -> dict[str, str] | None:
     """What a ConfigMap or Secret holds; None where it is encrypted or cannot be read."""
     data = resource.data
-    if resource.id.kind == "ConfigMap":
-        return {key: value for key, value in mapping(data.get("data")).items() if isinstance(value, str)}
     if is_encrypted(dict(data)) or "sops" in data:
         return None
+    if resource.id.kind == "ConfigMap":
+        return {key: value for key, value in mapping(data.get("data")).items() if isinstance(value, str)}
     found: dict[str, str] = {}
     for key, value in mapping(data.get("data")).items():
         try:

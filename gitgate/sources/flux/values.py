@@ -5,11 +5,13 @@ Source: fluxcd/pkg, chartutil/values.go, `ChartValuesFromReferences`.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gitgate.location import FieldPath
+from gitgate.sources.flux.set_values import SetError, set_value
 from gitgate.sources.flux.substitution import data_of
 from gitgate.sources.owners import Owner, World, items, mapping, text
 from gitgate.yaml_document import read_yaml
@@ -50,6 +52,7 @@ def release_values(owner: Owner, world: World) -> ReleaseValues:
     merged: dict[str, Any] = {}
     missing: list[tuple[str, FieldPath]] = []
     references = items(owner.spec.get("valuesFrom"))
+    inline = copy.deepcopy(dict(mapping(owner.spec.get("values"))))
     for kind, name, optional, path in values_references(owner):
         reference = mapping(references[int(path[-1])])
         resource = world.find("", kind, owner.namespace, name)
@@ -64,12 +67,21 @@ def release_values(owner: Owner, world: World) -> ReleaseValues:
                 raise ValuesProblem((*path, "valuesKey"), f"{told} has no key {key!r}")
             continue
         target = text(reference.get("targetPath"))
-        merged = merge(merged, _at(target, held[key], path) if target else _read(held[key], told, path))
-    return ReleaseValues(merge(merged, mapping(owner.spec.get("values"))), tuple(missing))
+        if not target:
+            merged = merge(merged, _read(held[key], told, path))
+            continue
+        # What a path leads to in here wins over what is written in the release, as the two share it from now on.
+        merged = merge(merged, inline)
+        try:
+            set_value(merged, target, held[key], literal=reference.get("literal") is True)
+        except SetError as error:
+            message = f"Helm cannot put the value of {key!r} in {told} at {target!r}: {error}"
+            raise ValuesProblem((*path, "targetPath"), message) from error
+    return ReleaseValues(merge(merged, inline), tuple(missing))
 
 
 def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge mappings at any depth; everything else is replaced."""
+    """Merge mappings at any depth; everything else is replaced, and shared with where it comes from."""
     merged = dict(under)
     for key, value in over.items():
         known = merged.get(key)
@@ -83,28 +95,3 @@ def _read(value: str, told: str, path: FieldPath) -> Mapping[str, Any]:
     if any(problem.fatal for problem in file.problems) or not isinstance(values, dict | None):
         raise ValuesProblem(path, f"the values in {told} are no YAML mapping")
     return values or {}
-
-
-def _at(target: str, value: str, path: FieldPath) -> Mapping[str, Any]:
-    """One value at its path; only plain paths are read, as `--set` has rules of its own for the others."""
-    steps = target.split(".")
-    if not all(steps) or any(sign in target for sign in "[]{},=\\"):
-        raise ValuesProblem((*path, "targetPath"), f"gitgate cannot read the targetPath {target!r}")
-    held: Any = _typed(value)
-    for step in reversed(steps):
-        held = {step: held}
-    found: Mapping[str, Any] = held
-    return found
-
-
-def _typed(value: str) -> Any:
-    """Source: helm.sh/helm, pkg/strvals, `typedVal`; quotes force text: fluxcd/pkg, chartutil, `ReplacePathValue`."""
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-        return value[1:-1]
-    if value.lower() in {"true", "false"}:
-        return value.lower() == "true"
-    if value == "null":
-        return None
-    if value == "0" or (value[:1] != "0" and value.lstrip("-").isascii() and value.lstrip("-").isdigit()):
-        return int(value) if len(value) < 19 else value
-    return value
