@@ -14,6 +14,7 @@ from typing import Any
 from gitgate.location import FieldPath
 from gitgate.proposal import Proposal, Snapshot
 from gitgate.resource import Resource
+from gitgate.settings import CHART_DIRECTORY
 
 _FLUX, _SOURCES, _ARGO = "kustomize.toolkit.fluxcd.io", "source.toolkit.fluxcd.io", "argoproj.io"
 _BY_CONTENT = ("GitRepository", "FluxInstance")
@@ -52,14 +53,25 @@ def moved_owners(proposal: Proposal) -> Iterator[Moved]:
 
 
 def _left(before: Snapshot, after: Snapshot, rendered: set[str]) -> Iterator[Moved]:
-    """Owners that could be rendered and that are not any more."""
+    """Owners that could be rendered and that are not any more; a vendored chart mostly gets another version."""
+    here = {(one.origin.cluster, one.origin.owner) for one in before.resources if not _is_vendored(one)}
+    gone = {name for cluster, name in after.elsewhere.keys() - before.elsewhere.keys() if (cluster, name) in here}
     known = {problem.resource for problem in before.problems if problem.code == _GONE}
     told = {problem.resource: problem.message for problem in after.problems if problem.code == _GONE}
     for resource in after.resources:
         if resource.id in told and resource.id not in known and str(resource.id) in rendered:
             why = told.pop(resource.id)
             message = f"{resource.id} was judged with all that it applies, and cannot be any more: {why}"
-            yield resource, ("spec",), message
+        elif str(resource.id) in gone:
+            message = f"{resource.id} applied content of this repository, and takes it from elsewhere now"
+        else:
+            continue
+        gone.discard(str(resource.id))
+        yield resource, ("spec",), message
+
+
+def _is_vendored(resource: Resource) -> bool:
+    return resource.origin.path.startswith(f"{CHART_DIRECTORY}/")
 
 
 def _owners(snapshot: Snapshot) -> Iterator[Resource]:
@@ -141,6 +153,13 @@ def _read_by_argo(owner: Resource, spec: Mapping[str, Any]) -> Iterator[tuple[Re
         if source.get("repoURL") and not source.get("chart"):
             revision = str(source.get("targetRevision") or "HEAD")
             yield owner, (*path, "repoURL"), (_address(source.get("repoURL")), revision)
+    hydrator = _mapping(spec.get("sourceHydrator"))
+    if hydrator:
+        # What is rendered is committed to a branch, whose content is applied: argo-cd, types.go, `SyncSource`.
+        address = _address(_mapping(hydrator.get("drySource")).get("repoURL"))
+        branches = (_mapping(hydrator.get(key)).get("targetBranch") for key in ("hydrateTo", "syncSource"))
+        told = " by way of ".join(str(branch) for branch in branches if branch)
+        yield owner, ("spec", "sourceHydrator"), (address, f"hydrated to {told}")
 
 
 def _source(owner: Resource, reference: Mapping[str, Any], sources: Iterable[Resource]) -> Resource | None:

@@ -364,11 +364,14 @@ class _Walker:
 def _releases(outcomes: Iterable[tuple[Owner, Outcome]], workshop: Workshop) -> Iterator[Problem]:
     """One note for each cluster of what is judged as an object only, as charts seldom lie in the repository."""
     found: dict[str, list[Owner]] = {}
+    partly: set[str] = set()
     for owner, outcome in outcomes:
-        if outcome.not_rendered and not outcome.problems:
+        if (outcome.not_rendered and not outcome.problems) or outcome.in_part:
             found.setdefault(owner.cluster.name, []).append(owner)
+        if outcome.in_part:
+            partly.add(owner.name)
     for cluster, owners in found.items():
-        names = [owner.name.partition(" ")[2] for owner in owners]
+        names = [owner.name.partition(" ")[2] + (" (in part)" if owner.name in partly else "") for owner in owners]
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         verb = "release is" if len(names) == 1 else "releases are"
         message = (

@@ -72,6 +72,7 @@ class Outcome:
         closures: What was rendered with kustomize.
         yaml_files: Files among them that were read as objects without a kustomization that names them.
         not_rendered: Why nothing of it was; empty when it was, or failed.
+        in_part: Is something rendered, and a chart that it installs as well not here?
         reused: Was the content rendered before?
         chart: The chart of a registry that it needs, if any.
         definitions: Those of its objects that Helm takes from the `crds` of a chart, and from no template.
@@ -83,6 +84,7 @@ class Outcome:
     closures: tuple[Closure, ...] = ()
     yaml_files: frozenset[str] = frozenset()
     not_rendered: str = ""
+    in_part: bool = False
     reused: bool = False
     chart: RemoteChart | None = None
     definitions: tuple[Resource, ...] = ()

@@ -551,6 +551,36 @@ UNDER_POLICIES: dict[str, tuple[dict[str, Content | None], dict[str, Content | N
         {"argocd/set.yaml": application_set("evil")},
         "schema/agent-source-changed",
     ),
+    "an Application takes what a branch of the attacker was hydrated to": (
+        ARGO_CD,
+        {
+            "argocd/web.yaml": application("web", "apps").partition("  source:")[0]
+            + f"  sourceHydrator:\n    drySource: {{repoURL: {URL}, targetRevision: main, path: apps}}\n"
+            + "    syncSource: {targetBranch: evil, path: web}\n"
+        },
+        "schema/agent-source-changed",
+    ),
+    "a release takes its chart from another repository": (
+        {**FLUX, "charts/shop/templates/namespace.yaml": config_map("released")},
+        {
+            "clusters/prod/release.yaml": release().replace(
+                "GitRepository, name: flux-system", "GitRepository, name: shared"
+            ),
+            "clusters/prod/other.yaml": OTHER_REPOSITORY,
+        },
+        "schema/agent-source-changed",
+    ),
+    "a release takes its chart from a registry": (
+        {**FLUX, "charts/shop/templates/namespace.yaml": config_map("released")},
+        {
+            "clusters/prod/release.yaml": release().replace(
+                "GitRepository, name: flux-system", "HelmRepository, name: x"
+            ),
+            "clusters/prod/other.yaml": "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\n"
+            "metadata: {name: x, namespace: flux-system}\nspec: {interval: 1h, url: 'https://evil.example.com'}\n",
+        },
+        "schema/agent-source-changed",
+    ),
     "an Application is rendered by a plugin": (
         ARGO_CD,
         {"argocd/web.yaml": application("web", "apps", more="    plugin: {name: evil}\n")},

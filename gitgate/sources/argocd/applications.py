@@ -91,6 +91,7 @@ class _Plan:
     Attributes:
         steps: What is to be rendered, in the order of the sources.
         elsewhere: Why sources are not rendered.
+        charts: How many of them are charts of registries.
     """
 
     owner: Owner
@@ -99,7 +100,7 @@ class _Plan:
     problems: list[Problem] = field(default_factory=list)
     files: dict[str, Coverage] = field(default_factory=dict)
     elsewhere: list[str] = field(default_factory=list)
-    noted: bool = False
+    charts: int = 0
 
     def add(
         self, path: FieldPath, value: Mapping[str, Any], references: Mapping[str, Mapping[str, Any]], *, several: bool
@@ -133,7 +134,6 @@ class _Plan:
 
     def _leave(self, source: Source, path: FieldPath, message: str) -> None:
         self.elsewhere.append(message)
-        self.noted = True
         self.problems.append(
             source.problem("agent-not-rendered", path, message, detail=f"{message} {self.owner.digest}")
         )
@@ -141,6 +141,7 @@ class _Plan:
     def _note_chart(self, source: Source) -> None:
         """A chart of a registry; its values files may all the same be ours."""
         self.elsewhere.append(f"its chart comes from {_shown(source.value)}")
+        self.charts += 1
         files = ValuesFiles(source)
         helm = mapping(source.value.get("helm"))
         for index, written in enumerate(
@@ -192,6 +193,7 @@ class _Plan:
             closures=tuple(closure for part in parts for closure in part.closures),
             yaml_files=frozenset().union(*(part.yaml_files for part in parts)),
             not_rendered="; ".join(self.elsewhere) if not parts else "",
+            in_part=bool(parts) and self.charts > 0,
             reused=bool(parts) and all(part.reused for part in parts),
         )
 

@@ -267,6 +267,18 @@ def test_a_chart_of_a_registry_is_named_and_its_values_files_are_looked_for() ->
     assert ("agent-dangling-reference", "app.yaml", 7) in told(missing)
 
 
+def test_a_chart_of_a_registry_beside_what_is_here_is_named() -> None:
+    app = several(
+        "{repoURL: 'https://charts.example.com', chart: nginx, targetRevision: 1.2.3}",
+        f"{{repoURL: {OURS}, path: web}}",
+    )
+    snapshot = render({"app.yaml": app, "web/d.yaml": DEPLOYMENT})
+    (note,) = snapshot.problems
+    assert note.code == "release-not-rendered"
+    assert "(in part)" in note.message
+    assert one(snapshot, "Deployment", "web").origin.owner
+
+
 @pytest.mark.parametrize(
     ("source", "code", "line"),
     [
