@@ -190,8 +190,11 @@ def _enter_argo_cd(walker: _Walker, named: Iterable[ClusterSetting], written: Se
     if not any(one.id.group == ARGO_CD for one in written):
         return
     from gitgate.sources.argocd.entries import entry_groups  # noqa: PLC0415 - as late as `OwnerKind` loads the rest
+    from gitgate.sources.argocd.overlays import overlaid  # noqa: PLC0415 - likewise
 
-    for group in entry_groups(tree, context, written, walker.has_applied):
+    found = overlaid(tree, context, walker.workshop.graph, written, walker.rendered_directories)
+    walker.overlays |= found.directories
+    for group in entry_groups(tree, context, found.resources, walker.has_applied):
         setting = next((one for one in named if inside(group.place, one.path)), None)
         if named and setting is None:
             continue
@@ -241,6 +244,7 @@ class _Walker:
     selves: dict[tuple[str, object], int] = field(default_factory=dict)
     places: set[tuple[str, int]] = field(default_factory=set)
     applied: set[tuple[str, int]] = field(default_factory=set)
+    overlays: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.workshop = replace(self.workshop, worlds=self.worlds)
@@ -264,9 +268,17 @@ class _Walker:
         return self.has_applied(candidate.resource)
 
     def has_applied(self, resource: Resource) -> bool:
-        """The same of an object as some file has it."""
+        """The same of an object as some file, or some kustomization, has it."""
         origin = resource.origin
+        if origin.rendered_by is not None and origin.rendered_by.removeprefix(".") in self.overlays:
+            return origin.rendered_by.removeprefix(".") in self.rendered_directories
         return (origin.path, origin.document) in self.places
+
+    @property
+    def rendered_directories(self) -> frozenset[str]:
+        """Directories of kustomizations that owners render."""
+        outcomes = (outcome for _, outcome in self.outcomes.values())
+        return frozenset(directory for one in outcomes for closure in one.closures for directory in closure.nodes)
 
     def enter(self, cluster: Cluster, candidates: Iterable[Candidate], near: Iterable[Resource]) -> None:
         """Walk from the entry points of one cluster."""

@@ -470,6 +470,22 @@ ARGO_CD: dict[str, Content | None] = {
     "apps/map.yaml": config_map(),
     "apps/namespace.yaml": NAMESPACE,
 }
+PATCHED_BY_ARGO_CD = "    kustomize:\n" + shifted(PRIVILEGED_PATCH, 6)
+BY_HAND: dict[str, Content | None] = {
+    ".gitgate/settings.yaml": POLICED,
+    "bootstrap/kustomization.yaml": "resources: [web.yaml]\n",
+    "bootstrap/web.yaml": application("web", "apps"),
+    "apps/kustomization.yaml": "resources: [web.yaml]\n",
+    "apps/web.yaml": RESTRICTED,
+}
+
+
+def overlay(resource: str, *, with_patch: bool) -> str:
+    """A kustomization of an Application, which it may have make its Pods privileged."""
+    patch = application("web", "apps", more=PATCHED_BY_ARGO_CD) if with_patch else application("web", "apps")
+    return f"resources: [{resource}]\nnamePrefix: my-\npatches:\n- patch: |\n{shifted(patch, 4)}"
+
+
 UNDER_POLICIES: dict[str, tuple[dict[str, Content | None], dict[str, Content | None], str]] = {
     # An agent that reads elsewhere applies what nobody judged, and prunes what is here
     "the repository of Flux becomes another one": (
@@ -637,7 +653,7 @@ UNDER_POLICIES: dict[str, tuple[dict[str, Content | None], dict[str, Content | N
             "apps/kustomization.yaml": "resources: [web.yaml]\nhelmCharts: [{name: x, repo: 'https://e.example.com'}]\n",
             "apps/web.yaml": RESTRICTED,
         },
-        {"argocd/web.yaml": application("web", "apps", more="    kustomize:\n" + shifted(PRIVILEGED_PATCH, 6))},
+        {"argocd/web.yaml": application("web", "apps", more=PATCHED_BY_ARGO_CD)},
         "schema/kustomize-helm",
     ),
     "a chart begins to need values that nobody can read": (
@@ -647,6 +663,26 @@ UNDER_POLICIES: dict[str, tuple[dict[str, Content | None], dict[str, Content | N
             "charts/shop/templates/evil.yaml": '# {{ required "a word" .Values.word }}\n' + PRIVILEGED,
         },
         "schema/agent-source-changed",
+    ),
+    # What somebody applies by `kubectl apply -k`
+    "a kustomization patches the Application that Argo CD begins with": (
+        BY_HAND,
+        {"bootstrap/kustomization.yaml": overlay("web.yaml", with_patch=True)},
+        "policy/denied",
+    ),
+    "an overlay patches the Application that Argo CD begins with": (
+        {**BY_HAND, "prod/kustomization.yaml": overlay("../bootstrap", with_patch=False)},
+        {"prod/kustomization.yaml": overlay("../bootstrap", with_patch=True)},
+        "policy/denied",
+    ),
+    "a decoy of an overlay mends the Application that Argo CD begins with": (
+        BY_HAND,
+        {
+            "bootstrap/web.yaml": application("web", "apps", more=PATCHED_BY_ARGO_CD),
+            "prod/kustomization.yaml": "resources: [../bootstrap]\npatches:\n- target: {kind: Application}\n"
+            "  patch: '[{op: remove, path: /spec/source/kustomize}]'\n",
+        },
+        "policy/denied",
     ),
     # A file that stays while its owner leaves it out is an object that is pruned
     "Flux fetches the file of a Namespace no more": (FLUX, {".sourceignore": "/apps/n*\n"}, "policy/denied"),

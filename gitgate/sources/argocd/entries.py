@@ -55,7 +55,7 @@ def entry_groups(
     for one in own:
         own_place = one.origin.path, one.origin.document
         above = [paths for other, paths in reads.items() if other != own_place]
-        if not any(inside(one.origin.path, directory) for paths in above for directory in paths):
+        if not any(inside(_place(one), directory) for paths in above for directory in paths):
             groups.setdefault(_place(one), []).append(one)
     # What is left reads one another in a circle, or is in a directory whose reader leaves it out.
     for one in own:
@@ -70,9 +70,9 @@ def entry_groups(
 
 
 def _place(resource: Resource) -> str:
-    """Where an object is: its file's directory, or that of the chart which renders it."""
+    """Where an object is: its file's directory, or that of the chart or kustomization which renders it."""
     origin = resource.origin
-    return origin.rendered_by if origin.rendered_by is not None else parent(origin.path)
+    return origin.rendered_by.removeprefix(".") if origin.rendered_by is not None else parent(origin.path)
 
 
 def _directories(resource: Resource, tree: Tree, context: SourceContext) -> Iterator[str]:
