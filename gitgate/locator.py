@@ -228,7 +228,9 @@ class Locator:
 
     @cached_property
     def _rendered(self) -> dict[tuple[ResourceId | None, Origin], Resource]:
-        return {(resource.id, resource.origin): resource for resource in self._snapshot.resources}
+        # An object that is always there goes before one that may take its place.
+        every = (*self._snapshot.conditional, *self._snapshot.resources)
+        return {(resource.id, resource.origin): resource for resource in every}
 
     @cached_property
     def _owned(self) -> dict[tuple[str, str, str, str], Resource]:

@@ -381,7 +381,7 @@ def _left_out(planned: Planned) -> list[str]:
 
 def _notes(planned: Planned) -> tuple[str, ...]:
     """What is said beneath every format."""
-    notes = _left_out(planned)
+    notes = [*_left_out(planned), *planned.plan.unplanned]
     if planned.back is not None and planned.back.restores:
         notes.append("Reverting the merge restores the cluster.")
     elif planned.back is not None:

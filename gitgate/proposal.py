@@ -67,6 +67,8 @@ class Snapshot:
         unread: Objects of the base of which nothing tells whether they stay, by origin and name, and why. They are
             among the resources.
         failed_groups: API groups of objects in files that could not be rendered, as they are written there.
+        conditional: Objects that may be there as well, or in the place of one of the resources: what they depend on is
+            known in the cluster only. They are judged like all others, and are in no plan.
     """
 
     resources: tuple[Resource, ...] = ()
@@ -76,6 +78,7 @@ class Snapshot:
     elsewhere: Mapping[tuple[str, str], str] = field(default_factory=lambda: MappingProxyType({}))
     unread: Mapping[tuple[Origin, ResourceId], str] = field(default_factory=lambda: MappingProxyType({}))
     failed_groups: frozenset[str] = frozenset()
+    conditional: tuple[Resource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,7 @@ class Resource:
         origin: Where it came from.
         unresolved: Fields of which nothing in the repository tells the value: with a variable, or left to a patch.
         otherwise: The object where the cluster has no value for such a variable either, so that defaults hold.
+        condition: What must hold for it to be there, `the release is upgraded`; empty where it always is.
     """
 
     id: ResourceId
@@ -107,6 +108,7 @@ class Resource:
     origin: Origin
     unresolved: tuple[FieldPath, ...] = ()
     otherwise: Mapping[str, Any] | None = None
+    condition: str = ""
 
 
 def split_api_version(api_version: str) -> tuple[str, str]:

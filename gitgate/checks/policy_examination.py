@@ -30,7 +30,7 @@ from gitgate.policy.evaluation import (
     unanswered,
 )
 from gitgate.policy.files import BUNDLED, DIRECTORY, PolicyFiles, read_bundled, read_rulebook
-from gitgate.policy.requests import Kinds, plan_requests
+from gitgate.policy.requests import Kinds, Requests, conditional_requests, plan_requests
 from gitgate.proposal import Proposal
 from gitgate.reconcile.held import with_held
 from gitgate.resource import Resource
@@ -148,7 +148,10 @@ def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebo
         ServedObjects.of_settings(settings, (*imported, *before)),
     )
     readings = (served[1].readings, served[0].readings)
-    requests = plan_requests(before, after, Kinds(is_cluster_scoped, definitions), _held(proposal), readings)
+    kinds = Kinds(is_cluster_scoped, definitions)
+    requests = plan_requests(before, after, kinds, _held(proposal), readings)
+    conditional = conditional_requests(proposal.before.conditional, proposal.after.conditional, kinds)
+    requests = Requests((*requests.proposed, *conditional.proposed), (*requests.standing, *conditional.standing))
     findings: list[Finding] = [*_changes(proposal, settings)]
     baseline: list[Finding] = []
     absent: set[str] = set()
@@ -314,16 +317,17 @@ def _answered(answer: Answer, rulebook: _Rulebook) -> Finding:
     if rulebook.proposed:
         only = answer.policy.name in rulebook.by_parameters
         by += " with the params of this change" if only else ", which this change brings,"
-    made = "the pods it would make: " if request.field else ""
+    where = f"where {resource.condition}: " if resource.condition else ""
+    made = f"{where}the pods it would make: " if request.field else where
     words = answer.message
     for data in (request.new, request.old):
         words = hide_secrets(words, data) if data is not None else words
     verb = {
         Code.DENIED: f"{by} denies the {request.target.operation}: {made}{words}",
-        Code.ERROR: f"{by} failed: {words}",
-        Code.LIMIT: f"{by} could not be evaluated: {words}",
-        Code.MISSING_PARAMETERS: f"{by} cannot be judged: {words}",
-        Code.AUDIT: f"{by} notes: {words}",
+        Code.ERROR: f"{by} failed: {where}{words}",
+        Code.LIMIT: f"{by} could not be evaluated: {where}{words}",
+        Code.MISSING_PARAMETERS: f"{by} cannot be judged: {where}{words}",
+        Code.AUDIT: f"{by} notes: {where}{words}",
         Code.NOT_EVALUABLE: f"{by} cannot be judged before the merge: {made}{words}",
     }[answer.code]
     deleted = request.new is None

@@ -60,7 +60,7 @@ class SchemaCheck:
         if allowed is None:
             allowed = frozenset(
                 resource.id.group
-                for resource in proposal.before.resources
+                for resource in (*proposal.before.resources, *proposal.before.conditional)
                 if not any(judge.knows(resource) for judge in judges)
             )
             # A repair makes nothing new of what the base has and cannot render.
@@ -76,7 +76,7 @@ class SchemaCheck:
         )
         unjudged = Counter(
             f"{resource.id.api_version} {resource.id.kind}"
-            for resource in proposal.after.resources
+            for resource in (*proposal.after.resources, *proposal.after.conditional)
             if not any(judge.knows(resource) for judge in judges)
         )
         reason, remedy = _unfinished(proposal)
@@ -161,11 +161,21 @@ def _judge_snapshot(
     snapshot: Snapshot, judges: list[_Judge], allowed: frozenset[str], memory: _Memory
 ) -> Iterator[Finding]:
     yield from (_problem_finding(problem) for problem in snapshot.problems)
+    told: set[tuple[str, str]] = set()
     for resource in snapshot.resources:
         by_version = {judge.version: _judge_resource(resource, judge, allowed, memory) for judge in judges}
-        yield from _merge_versions(by_version)
+        for finding in _merge_versions(by_version):
+            told.add((finding.fingerprint, finding.message))
+            yield finding
+    for resource in snapshot.conditional:
+        by_version = {judge.version: _judge_resource(resource, judge, allowed, memory) for judge in judges}
+        for finding in _merge_versions(by_version):
+            # An object of a kind that is not served is none that the cluster would have.
+            if finding.rule not in _NOT_SERVED and (finding.fingerprint, finding.message) not in told:
+                yield replace(finding, message=f"{finding.message} (where {resource.condition})")
 
 
+_NOT_SERVED = frozenset(("schema/removed-kind", "schema/kind-not-yet-served"))
 _READ = frozenset({Coverage.JUDGED, Coverage.CONSUMED, Coverage.FAILED, Coverage.OPAQUE})
 
 
@@ -180,9 +190,10 @@ def _weighed(findings: Iterable[Finding], before: Snapshot) -> Iterator[Finding]
 
 
 def _rejected(snapshot: Snapshot, kinds: frozenset[str]) -> Iterator[Finding]:
-    for resource in snapshot.resources:
+    for resource in (*snapshot.resources, *snapshot.conditional):
         if resource.id.is_one_of(kinds):
-            yield _finding("rejected-kind", f"settings reject the kind {resource.id.kind}", resource, ("kind",))
+            where = f" (where {resource.condition})" if resource.condition else ""
+            yield _finding("rejected-kind", f"settings reject the kind {resource.id.kind}{where}", resource, ("kind",))
 
 
 def _judge_resource(resource: Resource, judge: _Judge, allowed: frozenset[str], memory: _Memory) -> Iterator[Finding]:

@@ -107,6 +107,15 @@ def plan_requests(
     return Requests(tuple(proposed), tuple(standing))
 
 
+def conditional_requests(before: Iterable[Resource], after: Iterable[Resource], kinds: Kinds) -> Requests:
+    """What objects ask for that may be there or not: each is judged as a CREATE, in both trees."""
+    standing, proposed = (
+        tuple(request for resource in resources for request in _requests(resource, None, "CREATE", kinds))
+        for resources in (before, after)
+    )
+    return Requests(proposed, standing)
+
+
 def _otherwise(resources: Iterable[Resource], readings: Readings, kinds: Kinds) -> Iterator[Request]:
     for resource in resources:
         for data in readings(resource) if resource.unresolved else ():

@@ -7,7 +7,7 @@ digest is unchanged.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -107,6 +107,7 @@ class Plan:
         objects: Sorted by id.
         version: The Kubernetes version that it is worked out for.
         assumptions: What it rests on, one sentence each.
+        unplanned: What a change touches that it does not show, and why, one sentence each.
         duplicates: Objects that the merge renders more than once, and where.
         backend: Who worked it out: `offline`, or an API server as `--cluster` names it.
     """
@@ -114,6 +115,7 @@ class Plan:
     objects: tuple[PlannedObject, ...]
     version: str
     assumptions: tuple[str, ...] = ()
+    unplanned: tuple[str, ...] = ()
     duplicates: Mapping[ResourceId, tuple[Resource, ...]] = field(default_factory=lambda: MappingProxyType({}))
     backend: str = "offline"
 
@@ -183,6 +185,7 @@ def make_plan(  # noqa: PLR0913 - what a plan is made of
         objects=tuple(objects),
         version=version,
         assumptions=(*_assumptions(objects, live=live is not None), *not_understood),
+        unplanned=tuple(_conditional(before, after)),
         duplicates=MappingProxyType(duplicates),
     )
 
@@ -202,6 +205,20 @@ def _assumptions(objects: list[PlannedObject], *, live: bool) -> tuple[str, ...]
         found.append(_PRUNES)
     shipped = assumed_definitions(item.definition for item in objects if item.definition)
     return (*found, shipped) if shipped else tuple(found)
+
+
+def _conditional(before: Snapshot, after: Snapshot) -> Iterator[str]:
+    """What is not planned, as charts render it only where something holds in the cluster, and the change touches it."""
+    known: dict[ResourceId, list[Mapping[str, Any]]] = {}
+    for resource in before.conditional:
+        known.setdefault(resource.id, []).append(resource.data)
+    changed: dict[str, list[str]] = {}
+    for resource in after.conditional:
+        if resource.data not in known.get(resource.id, ()):
+            changed.setdefault(resource.condition, []).append(str(resource.id))
+    for condition, names in sorted(changed.items()):
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield f"Not in this plan: {names[0]}{more}, as a chart renders it so only where {condition}"
 
 
 def find_duplicates(resources: Iterable[Resource]) -> dict[ResourceId, tuple[Resource, ...]]:

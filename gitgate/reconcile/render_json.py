@@ -29,7 +29,7 @@ def render_json(plan: Plan, consequences: Iterable[Consequence]) -> str:
             if item.drift
         ],
         "consequences": [_consequence(item) for item in consequences],
-        "assumptions": list(plan.assumptions),
+        "assumptions": [*plan.assumptions, *plan.unplanned],
     }
     return json.dumps(document, indent=2, ensure_ascii=True, default=str) + "\n"
 

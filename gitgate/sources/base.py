@@ -41,11 +41,13 @@ class Rendering:
         resources: In a stable order.
         problems: What keeps something from being judged, or from being read in one way only.
         files: What became of each file that the source claims; later sources leave those alone.
+        conditional: See `Snapshot`.
     """
 
     resources: tuple[Resource, ...] = ()
     problems: tuple[Problem, ...] = ()
     files: Mapping[str, Coverage] = field(default_factory=lambda: MappingProxyType({}))
+    conditional: tuple[Resource, ...] = ()
 
 
 @dataclass(slots=True)
@@ -155,10 +157,10 @@ class SourceContext:
         cache = cache or RenderCache()
         documents = DocumentReader(settings.limits)
         seconds = float(settings.render_seconds)
-        versions = settings.kubernetes_versions or bundled.kubernetes_versions()
+        versions = settings.kubernetes_versions or bundled.kubernetes_versions()[-1:]
         return SourceContext(
             documents=documents,
-            make_helm=_helm_maker(documents=documents, timeout=seconds, kube_version=versions[-1], cache=cache),
+            make_helm=_helm_maker(documents=documents, timeout=seconds, kube_versions=tuple(versions), cache=cache),
             builder=KustomizeBuilder(timeout=seconds, limits=settings.limits, cache=cache),
             sources=settings.sources,
             clusters=settings.clusters,

@@ -17,9 +17,11 @@ from gitgate.errors import ToolError
 from gitgate.location import FieldPath, Location, Position, Precision
 from gitgate.process import end_running
 from gitgate.proposal import Coverage, Problem
+from gitgate.resource import Resource
 from gitgate.sources.documents import DocumentReader
-from gitgate.sources.helm_build import OUTPUT_LIMIT, HelmInput, HelmRunner, Templated, find_helm
+from gitgate.sources.helm_build import OUTPUT_LIMIT, HelmInput, HelmRunner, Printed, find_helm
 from gitgate.sources.helm_chart import CHART_FILE, ELSEWHERE, VALUES_FILE, ChartLoader, LoadedChart
+from gitgate.sources.helm_decisions import Decision, decisions
 from gitgate.sources.helm_output import (
     Output,
     differing_templates,
@@ -28,8 +30,9 @@ from gitgate.sources.helm_output import (
     read_output,
 )
 from gitgate.sources.helm_request import HelmOutcome, HelmRendering, HelmRequest
-from gitgate.sources.helm_scan import CLOCK, LOOKUPS, RANDOM, Call, reachable_calls
+from gitgate.sources.helm_scan import CLOCK, LOOKUPS, RANDOM, Call, reachable_actions, reachable_calls
 from gitgate.sources.helm_values import CollectedValues, ValuesError, collect_values, parameters_of, request_options
+from gitgate.sources.helm_variants import MAXIMUM, TRIED, Variant, questions, variants
 from gitgate.sources.render_cache import RenderCache
 from gitgate.tree import Tree
 from gitgate.yaml_document import YamlLimits
@@ -39,6 +42,21 @@ _NEEDS_VALUES = ("execution error at (", "values don't meet the specifications",
 """How Helm's complaint reads when a template calls `required` or `fail`, a schema objects, or a value is absent."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Doubts:
+    """What is written in the templates of a chart that makes one rendering tell too little.
+
+    Attributes:
+        calls: Functions that are answered otherwise when an agent installs it.
+        decisions: What is decided by what nobody knows.
+        unrendered: API versions that are asked for, where they are too many to try all answers.
+    """
+
+    calls: tuple[Call, ...]
+    decisions: tuple[Decision, ...]
+    unrendered: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
     """A request that may be rendered."""
@@ -46,7 +64,8 @@ class _Prepared:
     request: HelmRequest
     chart: LoadedChart
     wanted: HelmInput
-    calls: tuple[Call, ...]
+    variants: tuple[Variant, ...]
+    doubts: _Doubts
     files: tuple[str, ...]
     values: tuple[tuple[FieldPath, str], ...]
     digest: str
@@ -62,12 +81,16 @@ class _Arguments:
     settings: tuple[tuple[str, str], ...]
     file_settings: tuple[tuple[str, bytes], ...]
     values: CollectedValues
+    kube_versions: tuple[str, ...]
 
 
-def _arguments(request: HelmRequest, tree: Tree, documents: DocumentReader, kube_version: str) -> _Arguments:
+def _arguments(
+    request: HelmRequest, tree: Tree, documents: DocumentReader, kube_versions: tuple[str, ...]
+) -> _Arguments:
     settings, file_settings = parameters_of(request, tree, documents)
     return _Arguments(
-        options=request_options(request, request.kube_version or kube_version),
+        options=request_options(request, request.kube_version or kube_versions[-1]),
+        kube_versions=(request.kube_version,) if request.kube_version else kube_versions,
         settings=settings,
         file_settings=file_settings,
         values=collect_values(request, tree, documents),
@@ -83,26 +106,39 @@ def _ready(request: HelmRequest, chart: LoadedChart, arguments: _Arguments) -> _
     options = (*arguments.options, *skipped)
     texts = {**chart.values, **{path: data.decode("utf-8", "replace") for path, data in arguments.values.files}}
     texts[""] = json.dumps(dict(request.values), default=str)
-    calls = reachable_calls(chart.templates, texts)
+    actions = reachable_actions(chart.templates, texts)
+    calls = reachable_calls(actions)
+    kube_version = arguments.kube_versions[-1]
+    asked = questions(actions, kube_version, texts.values())
+    if request.api_versions:
+        asked = replace(asked, apis=(), served=())
+    cases = tuple(variants(asked, upgrades=request.upgrades, others=arguments.kube_versions[:-1]))
+    once = all(call.function in LOOKUPS for call in calls)
+    contexts = ((), *(case.options for case in cases[: MAXIMUM - 1]))
     wanted = HelmInput(
         files=chart.files,
         values_files=tuple(data for _, data in arguments.values.files),
         values=request.values,
         settings=arguments.settings,
         file_settings=arguments.file_settings,
-        options=options,
+        options=(*options, *(f"--api-versions={api}" for api in asked.served)),
         release_name=request.release_name,
-        runs=((),) if all(call.function in LOOKUPS for call in calls) else ((), ()),
+        runs=contexts if once else contexts * 2,
     )
     contents = (*wanted.values_files, *(data for _, data in arguments.file_settings))
     return _Prepared(
         request=request,
         chart=chart,
         wanted=wanted,
-        calls=calls,
+        variants=cases[: MAXIMUM - 1],
+        doubts=_Doubts(
+            calls,
+            decisions(actions, (int(version.split(".")[1]) for version in arguments.kube_versions)),
+            asked.apis if len(asked.apis) > TRIED or len(cases) >= MAXIMUM else (),
+        ),
         files=(*chart.read_files(crds=False), *arguments.values.paths),
         values=tuple(_values_files(chart, arguments.values)),
-        digest=_digest(request, chart, (*contents, "\n".join(options).encode())),
+        digest=_digest(request, chart, (*contents, repr((wanted.options, wanted.runs)).encode())),
     )
 
 
@@ -124,7 +160,8 @@ class HelmBuilder:
     Attributes:
         documents: Reads files, shared with the other sources.
         timeout: Seconds that one run of Helm may take.
-        kube_version: What `.Capabilities.KubeVersion` is where a request does not say.
+        kube_versions: Of the clusters, the newest last: what `.Capabilities.KubeVersion` is where a request does not
+            say.
         rendered: What came of each rendering, by the digest of all that it depends on.
         runs: How many releases Helm was run for.
         cache: Renders of earlier runs.
@@ -133,7 +170,7 @@ class HelmBuilder:
 
     documents: DocumentReader = field(default_factory=DocumentReader)
     timeout: float = 120.0
-    kube_version: str = "1.33"
+    kube_versions: tuple[str, ...] = ("1.33",)
     rendered: dict[str, HelmRendering] = field(default_factory=dict)
     runs: int = 0
     cache: RenderCache = field(default_factory=RenderCache)
@@ -169,7 +206,7 @@ class HelmBuilder:
 
     def begin(
         self, tree: Tree, request: HelmRequest
-    ) -> tuple[Callable[[], Templated] | None, Callable[[Any], HelmRendering]]:
+    ) -> tuple[Callable[[], tuple[Printed, ...]] | None, Callable[[Any], HelmRendering]]:
         """Render one release in two steps, so that several may run at once.
 
         Returns:
@@ -188,7 +225,7 @@ class HelmBuilder:
             self.rendered[one.digest] = _without_program(one, error)
             return None, lambda _: self.rendered[one.digest]
 
-        def finish(answer: Templated) -> HelmRendering:
+        def finish(answer: tuple[Printed, ...]) -> HelmRendering:
             self.runs += 1
             found = self.rendered[one.digest] = self._read(one, answer)
             return found
@@ -204,7 +241,7 @@ class HelmBuilder:
             problems.append(_problem("helm-invalid", message, request.owner or _whole(chart_file)))
         arguments: _Arguments | None = None
         try:
-            arguments = _arguments(request, tree, self.documents, self.kube_version)
+            arguments = _arguments(request, tree, self.documents, self.kube_versions)
         except ValuesError as error:
             problems.append(_problem(error.code, str(error), request.owner or _whole(chart_file)))
         if problems or arguments is None:
@@ -250,32 +287,53 @@ class HelmBuilder:
                 end_running()
                 raise
 
-    def _read(self, one: _Prepared, answer: Templated) -> HelmRendering:
-        printed = [output for output in answer.outputs if output is not None]
-        if answer.complaint or not printed:
-            return _failed(one, answer.complaint)
-        limits = self._output_limits()
-        outputs = [read_output(output, one.chart, limits, one.values) for output in printed]
-        unreadable = next((output.unreadable for output in outputs if output.unreadable), None)
-        if unreadable is not None:
-            return _failed(one, f"what helm printed cannot be read: {unreadable}")
-        problems = [*one.absent, *_call_problems(one)]
-        output: Output | None = outputs[0]
-        if len(printed) > 1 and printed[0] != printed[1]:
-            problems.append(_random_problem(one, differing_templates(*printed)))
-            output = mask_differences(outputs[0], outputs[1])
-        if output is None:
-            return _failed(one, "two renderings do not even hold the same objects", problems)
+    def _read(self, one: _Prepared, answer: tuple[Printed, ...]) -> HelmRendering:
+        if answer[0].output is None:
+            return _failed(one, answer[0].complaint)
+        passes = len(one.wanted.runs) // (len(one.variants) + 1)
+        contexts = [answer[index :: len(one.variants) + 1] for index in range(len(one.variants) + 1)]
+        problems = [*one.absent, *_doubt_problems(one)]
+        first, complaint = self._context(one, contexts[0], problems)
+        if first is None:
+            return _failed(one, complaint, problems if passes > 1 else ())
+        others: list[tuple[str, tuple[Resource, ...]]] = []
+        for variant, printed in zip(one.variants, contexts[1:], strict=True):
+            if any(run.output is None for run in printed):
+                problems.append(_failed_variant(one, variant, next(run.complaint for run in printed if run.complaint)))
+            elif printed != contexts[0]:
+                found, complaint = self._context(one, printed, problems)
+                if found is None:
+                    return _failed(one, f"where {variant.condition}: {complaint}", problems)
+                others.append((variant.condition, _kept(one.request, found)))
         if not one.absent:
             self.charts.add(one.request.chart)
-        kept = tuple(resource for resource in output.resources if not is_left_out(one.request, resource.data))
         return HelmRendering(
             outcome=HelmOutcome.RENDERED,
-            resources=kept,
-            problems=(*problems, *output.problems),
+            resources=_kept(one.request, first),
+            variants=tuple(others),
+            problems=(*problems, *first.problems),
             files=_coverage((*one.files, *one.chart.read_files(crds=one.request.include_crds)), Coverage.CONSUMED),
             digest=one.digest,
         )
+
+    def _context(
+        self, one: _Prepared, answers: Sequence[Printed], problems: list[Problem]
+    ) -> tuple[Output | None, str]:
+        """What was printed in one case, read; or why it cannot be. Two runs that differ are a problem."""
+        printed = [run.output for run in answers if run.output is not None]
+        if len(printed) < len(answers):
+            return None, next(run.complaint for run in answers if run.output is None)
+        limits = self._output_limits()
+        outputs = [read_output(output, one.chart, limits, one.values) for output in dict.fromkeys(printed)]
+        unreadable = next((output.unreadable for output in outputs if output.unreadable), None)
+        if unreadable is not None:
+            return None, f"what helm printed cannot be read: {unreadable}"
+        if len(outputs) == 1:
+            return outputs[0], ""
+        random = _random_problem(one, differing_templates(*printed))
+        if random not in problems:
+            problems.append(random)
+        return mask_differences(outputs[0], outputs[1]), "two renderings do not even hold the same objects"
 
     def _output_limits(self) -> YamlLimits:
         limits = self.documents.limits
@@ -290,6 +348,10 @@ class HelmBuilder:
 def _no_longer(problem: Problem) -> Problem:
     """A dependency by which a change would take a chart that was judged out of sight."""
     return replace(problem, code="helm-dependency", message=f"{problem.message}; the chart was rendered without before")
+
+
+def _kept(request: HelmRequest, output: Output) -> tuple[Resource, ...]:
+    return tuple(resource for resource in output.resources if not is_left_out(request, resource.data))
 
 
 def is_left_out(request: HelmRequest, data: Any) -> bool:
@@ -352,9 +414,41 @@ def _failed(one: _Prepared, complaint: str, problems: Iterable[Problem] = ()) ->
     )
 
 
-def _call_problems(one: _Prepared) -> Iterator[Problem]:
+def _doubt_problems(one: _Prepared) -> Iterator[Problem]:
     """What the templates ask of the world outside the repository; one problem for each place."""
-    for call in one.calls:
+    yield from _call_problems(one)
+    for decision in one.doubts.decisions:
+        message = (
+            f"the template decides by {decision.unknown}, which nobody knows before an agent installs the chart: only "
+            "one outcome was judged"
+        )
+        call = Call(decision.unknown, decision.path, decision.line)
+        yield _call_problem("helm-undecided", message, _place_of_call(one, call), call)
+    if one.doubts.unrendered:
+        apis = ", ".join(one.doubts.unrendered)
+        message = (
+            f"the chart asks whether the cluster serves {apis}: these are too many to render every case, so not all "
+            "that it may install was judged"
+        )
+        place = _whole(f"{one.request.chart}/{CHART_FILE}".lstrip("/"))
+        yield replace(_problem("helm-undecided", message, place), discriminator=apis)
+
+
+def _failed_variant(one: _Prepared, variant: Variant, complaint: str) -> Problem:
+    """A case in which the agent would fail as well, and apply nothing."""
+    path, line = one.chart.place_of(complaint)
+    known = path in one.chart.places_of_tree()
+    place = Location(path, Position(line, 1), Precision.FILE) if known and path is not None else None
+    message = f"where {variant.condition}, helm cannot render the chart {one.request.chart or '.'}: {complaint}"
+    chart_file = _whole(f"{one.request.chart}/{CHART_FILE}".lstrip("/"))
+    return Problem(
+        code="helm-conditional-failure", message=message, location=place or one.request.owner or chart_file,
+        discriminator=variant.condition,
+    )  # fmt: skip
+
+
+def _call_problems(one: _Prepared) -> Iterator[Problem]:
+    for call in one.doubts.calls:
         location = _place_of_call(one, call)
         if call.function in LOOKUPS:
             message = (
@@ -375,7 +469,7 @@ def _call_problems(one: _Prepared) -> Iterator[Problem]:
 
 def _random_problem(one: _Prepared, templates: Sequence[str]) -> Problem:
     paths = {one.chart.source(name) for name in templates}
-    suspects = [call for call in one.calls if call.function in RANDOM | CLOCK]
+    suspects = [call for call in one.doubts.calls if call.function in RANDOM | CLOCK]
     # A helper in another file may be what differs, so any suspect is better than none.
     suspects.sort(key=lambda call: _place_of_call(one, call).path not in paths)
     named = ", ".join(sorted(paths))

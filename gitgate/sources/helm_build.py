@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,15 +68,15 @@ class HelmInput:
 
 
 @dataclass(frozen=True, slots=True)
-class Templated:
-    """What Helm answered.
+class Printed:
+    """What Helm answered in one run.
 
     Attributes:
-        outputs: What each run printed, None for one that failed after the first; empty when the first failed.
-        complaint: Why the first that failed did, without private paths; untrusted text.
+        output: The objects as YAML; None when it failed.
+        complaint: Why it failed, without private paths; untrusted text.
     """
 
-    outputs: tuple[bytes | None, ...] = ()
+    output: bytes | None
     complaint: str = ""
 
 
@@ -114,33 +114,31 @@ class HelmRunner:
     cache: RenderCache = field(default_factory=RenderCache)
     _places: PrivatePlaces = field(default_factory=PrivatePlaces)
 
-    def template(self, wanted: HelmInput) -> Templated:
-        """Render one release; whatever goes wrong is in the answer."""
+    def template(self, wanted: HelmInput) -> tuple[Printed, ...]:
+        """Render one release; whatever goes wrong is in the answer. Where the first run fails there are no others."""
         try:
             key = _key(self.program, wanted)
             known = self.cache.find(key)
             if known is not None and len(known) == len(wanted.runs):
-                return Templated(tuple(known))
+                return tuple(map(_unpacked, known))
             size = sum(map(len, wanted.values_files)) + size_of(wanted.files) + size_of(dict(wanted.file_settings))
             with self._places.place(size) as private:
-                templated = self._run(wanted, private)
-            if templated.outputs and not templated.complaint:
-                self.cache.keep(key, [output for output in templated.outputs if output is not None])
+                printed = tuple(self._run(wanted, private))
+            if len(printed) == len(wanted.runs):
+                self.cache.keep(key, list(map(_packed, printed)))
         except ToolError as error:
-            return Templated(complaint=str(error))
+            return (Printed(None, str(error)),)
         except OSError as error:
-            return Templated(complaint=f"the chart could not be written to a private directory: {error.strerror}")
+            return (Printed(None, f"the chart could not be written to a private directory: {error.strerror}"),)
         except (ValueError, TypeError, RecursionError):
-            return Templated(complaint="the values cannot be written as JSON")
-        return templated
+            return (Printed(None, "the values cannot be written as JSON"),)
+        return printed
 
-    def _run(self, wanted: HelmInput, private: Path) -> Templated:
+    def _run(self, wanted: HelmInput, private: Path) -> Iterator[Printed]:
         arguments = [self.program.path, "template", wanted.release_name, "chart", *wanted.options]
         arguments.extend(_write_input(wanted, private))
         end = time.monotonic() + self.timeout
-        outputs: list[bytes | None] = []
-        complaint = ""
-        for options in wanted.runs:
+        for index, options in enumerate(wanted.runs):
             try:
                 done = run(
                     (*arguments, *options),
@@ -156,13 +154,19 @@ class HelmRunner:
                     raise
                 raise ToolError(f"helm took longer than {self.timeout:g} seconds") from error
             if done.returncode == 0:
-                outputs.append(done.stdout)
+                yield Printed(done.stdout)
                 continue
-            complaint = complaint or _complaint(done.stderr.decode("utf-8", "replace"), private)
-            if not outputs:
-                break
-            outputs.append(None)
-        return Templated(tuple(outputs), complaint)
+            yield Printed(None, _complaint(done.stderr.decode("utf-8", "replace"), private))
+            if index == 0:
+                return
+
+
+def _packed(printed: Printed) -> bytes:
+    return b"-" + printed.complaint.encode() if printed.output is None else b"+" + printed.output
+
+
+def _unpacked(entry: bytes) -> Printed:
+    return Printed(entry[1:]) if entry[:1] == b"+" else Printed(None, entry[1:].decode("utf-8", "replace"))
 
 
 def _key(program: HelmProgram, wanted: HelmInput) -> str:

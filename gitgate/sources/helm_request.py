@@ -46,11 +46,12 @@ class HelmRequest:
         parameters: Set after all values (`--set`, `--set-string`).
         file_parameters: Values that are the content of a file of the tree (`--set-file`).
         kube_version: What `.Capabilities.KubeVersion` is, `1.33` or `v1.33.2`; None for the builder's own.
-        api_versions: Added to `.Capabilities.APIVersions`, `monitoring.coreos.com/v1/ServiceMonitor`.
+        api_versions: Added to `.Capabilities.APIVersions`, `monitoring.coreos.com/v1/ServiceMonitor`; where they are
+            given, nothing of the cluster's counts.
         include_crds: Print what is in `crds/`?
         skip_hooks: Leave out objects with the annotation `helm.sh/hook`?
         skip_tests: Leave out those that are tests (`helm.sh/hook: test`)?
-        is_upgrade: What `.Release.IsUpgrade` is.
+        upgrades: Does the agent upgrade a release that is there? Argo CD renders as for the first time, always.
         owner: Where the release is asked for, so that a problem of the request has a line; None for a chart that
             nobody owns.
     """
@@ -69,7 +70,7 @@ class HelmRequest:
     include_crds: bool = True
     skip_hooks: bool = False
     skip_tests: bool = False
-    is_upgrade: bool = False
+    upgrades: bool = True
     owner: Location | None = None
 
 
@@ -101,6 +102,7 @@ class HelmRendering:
         files: What became of the chart's files and of the values files.
         digest: Of everything that the rendering depends on; equal for equal requests on equal contents.
         complaint: What the chart or Helm says of a rendering that failed; untrusted text.
+        variants: What it renders to where something else holds in the cluster: that, and all resources.
     """
 
     outcome: HelmOutcome
@@ -109,6 +111,7 @@ class HelmRendering:
     files: Mapping[str, Coverage] = field(default_factory=lambda: MappingProxyType({}))
     digest: str = ""
     complaint: str = ""
+    variants: tuple[tuple[str, tuple[Resource, ...]], ...] = ()
 
 
 def hook_events(resource: Resource) -> tuple[str, ...]:

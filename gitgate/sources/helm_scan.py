@@ -25,11 +25,11 @@ _WATCHED = LOOKUPS | CLOCK | RANDOM | {"tpl"}
 _ACTION = re.compile(r"\{\{")
 _TOKEN = re.compile(
     r"""(?P<comment>/\*.*?\*/)|(?P<text>"(?:\\.|[^"\\\n])*"|`[^`]*`|'(?:\\.|[^'\\\n])*')"""
-    r"""|(?P<end>\}\})|(?P<field>[.$][\w.$]*)|(?P<word>\w+)""",
+    r"""|(?P<end>\}\})|(?P<field>[.$][\w.$]*)|(?P<word>\w+)|(?P<sign>:?=|[()|,])""",
     re.DOTALL,
 )
 _BLOCKS = frozenset(("if", "range", "with", "block"))
-_CALLS = frozenset(("include", "template"))
+CALLS = frozenset(("include", "template"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +47,56 @@ class Call:
     line: int
 
 
-@dataclass(slots=True)
-class _Scope:
-    """What one named template, or the body of one file, calls and includes; `None` in `includes` is a computed name."""
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A part of an action.
 
-    calls: list[Call]
-    includes: set[str | None]
+    Attributes:
+        kind: `text`, a literal; `field`, what begins with `.` or `$`; `word`, a function, keyword or number; `sign`.
+        written: As it stands; a literal with its quotes.
+    """
+
+    kind: str
+    written: str
+
+    @property
+    def literal(self) -> str | None:
+        """The text of a literal; None for anything else."""
+        return self.written[1:-1] if self.kind == "text" else None
 
 
-def reachable_calls(templates: Mapping[str, str], texts: Mapping[str, str]) -> tuple[Call, ...]:
-    """Watched functions that rendering can reach, sorted by file and line.
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One `{{ … }}` that rendering can reach.
+
+    Attributes:
+        path: The template.
+        line: Where it begins, from 1.
+        scope: The named template that it stands in; None for what a file renders to.
+        tokens: Without comments.
+        words: Without signs.
+        lines: Of the words.
+    """
+
+    path: str
+    line: int
+    scope: str | None
+    tokens: tuple[Token, ...]
+    words: tuple[Token, ...]
+    lines: tuple[int, ...]
+
+    @property
+    def included(self) -> Iterator[str | None]:
+        """Named templates that it includes; None for a computed name, empty for a file of the chart."""
+        for index, word in enumerate(self.words):
+            if word.kind == "word" and word.written in CALLS:
+                yield _included(self.words[index + 1 : index + 4])
+        if self.words and self.words[0].written == "block" and len(self.words) > 1:
+            yield self.words[1].literal
+
+
+def reachable_actions(templates: Mapping[str, str], texts: Mapping[str, str]) -> tuple[Action, ...]:
+    """What rendering can reach, sorted by file and line.
 
     A file's body is always rendered; a named template only if something that is reached includes it. A name that is
     computed may be any, and so may one in a value that `tpl` renders.
@@ -65,73 +105,76 @@ def reachable_calls(templates: Mapping[str, str], texts: Mapping[str, str]) -> t
         templates: Texts of the files below `templates/`, by path; those of subcharts as well.
         texts: Values that `tpl` may render, by path.
     """
-    scopes = _scopes(templates)
-    calls = _reached(scopes)
-    if any(call.function == "tpl" for call in calls):
-        for name, scope in _scopes(texts).items():
-            known = scopes.setdefault(name, _Scope([], set()))
-            known.calls.extend(scope.calls)
-            known.includes.update(scope.includes)
-        calls = _reached(scopes)
+    found = list(_actions_of(templates))
+    reached = _reached(found)
+    if any(word.written == "tpl" and word.kind == "word" for action in reached for word in action.words):
+        found.extend(_actions_of(texts))
+        reached = _reached(found)
+    return tuple(sorted(reached, key=lambda action: (action.path, action.line)))
+
+
+def reachable_calls(actions: tuple[Action, ...]) -> tuple[Call, ...]:
+    """Watched functions in actions, sorted by file and line."""
+    calls: set[Call] = set()
+    for action in actions:
+        asked = False
+        for word, line in zip(action.words, action.lines, strict=True):
+            name = word.written
+            if word.kind == "word" and name in _WATCHED and not (name in CLOCK and asked):
+                asked = asked or name in CLOCK  # `now | date "…"` asks once
+                calls.add(Call(name, action.path, line))
     return tuple(sorted(calls, key=lambda call: (call.path, call.line, call.function)))
 
 
-def _scopes(files: Mapping[str, str]) -> dict[str | None, _Scope]:
-    scopes: dict[str | None, _Scope] = {None: _Scope([], set())}
-    for path, text in sorted(files.items()):
-        _scan(path, text, scopes)
-    return scopes
-
-
-def _reached(scopes: Mapping[str | None, _Scope]) -> set[Call]:
+def _reached(actions: list[Action]) -> list[Action]:
+    scopes: dict[str | None, list[Action]] = {None: []}
+    for action in actions:
+        scopes.setdefault(action.scope, []).append(action)
     reached: set[str | None] = {None}
     pending: list[str | None] = [None]
     while pending:
-        includes = scopes[pending.pop()].includes
+        includes = {name for action in scopes[pending.pop()] for name in action.included}
         names = set(scopes) if None in includes else includes & scopes.keys()
         pending.extend(names - reached)
         reached.update(names)
-    return {call for name in reached for call in scopes[name].calls}
+    return [action for name in reached for action in scopes[name]]
 
 
-def _scan(path: str, text: str, scopes: dict[str | None, _Scope]) -> None:
-    """Add the calls of one file to the scopes of its chart."""
+def _actions_of(files: Mapping[str, str]) -> Iterator[Action]:
+    for path, text in sorted(files.items()):
+        yield from _scan(path, text)
+
+
+def _scan(path: str, text: str) -> Iterator[Action]:
+    """The actions of one file, each with the named template that it stands in."""
     stack: list[str | None] = [None]
     counted = 0
     line = 1
-    for tokens in _actions(text):
-        words = [token for token in tokens if token.lastgroup != "comment"]
-        first = words[0].group() if words else ""
-        # An `end` closes the innermost block; only a `define` (and `block`) changes whose calls these are.
-        if first == "define" and len(words) > 1:
-            stack.append(_literal(words[1]))
-            scopes.setdefault(stack[-1], _Scope([], set()))
-        elif first == "block" and len(words) > 1:
-            name = _literal(words[1])
-            scopes[stack[-1]].includes.add(name)
-            stack.append(name)
-            scopes.setdefault(name, _Scope([], set()))
+    for matches in _matches(text):
+        tokens = [(Token(match.lastgroup or "", match.group()), match) for match in matches]
+        words = [pair for pair in tokens if pair[0].kind != "sign"]
+        lines: list[int] = []
+        for _, match in words:
+            line += text.count("\n", counted, match.start())
+            counted = match.start()
+            lines.append(line)
+        first = words[0][0].written if words else ""
+        # An `end` closes the innermost block; only a `define` (and `block`) changes whose actions these are.
+        outer = stack[-1]
+        if first in ("define", "block") and len(words) > 1:
+            stack.append(words[1][0].literal)
         elif first in _BLOCKS:
             stack.append(stack[-1])
         elif first == "end" and len(stack) > 1:
             stack.pop()
-        scope = scopes[stack[-1]]
-        asked = False
-        for index, token in enumerate(words):
-            if token.lastgroup != "word":
-                continue
-            word = token.group()
-            if word in _CALLS:
-                scope.includes.add(_included(words[index + 1 : index + 4]))
-            elif word in _WATCHED and not (word in CLOCK and asked):
-                asked = asked or word in CLOCK  # `now | date "…"` asks once
-                line += text.count("\n", counted, token.start())
-                counted = token.start()
-                scope.calls.append(Call(word, path, line))
+        yield Action(
+            path, lines[0] if lines else line, outer if first == "block" else stack[-1],
+            tuple(token for token, _ in tokens), tuple(token for token, _ in words), tuple(lines),
+        )  # fmt: skip
 
 
-def _actions(text: str) -> Iterator[list[re.Match[str]]]:
-    """The `{{ … }}` of a template, each as its tokens."""
+def _matches(text: str) -> Iterator[list[re.Match[str]]]:
+    """The `{{ … }}` of a template, each as its tokens without comments."""
     place = 0
     while (opened := _ACTION.search(text, place)) is not None:
         tokens: list[re.Match[str]] = []
@@ -140,20 +183,17 @@ def _actions(text: str) -> Iterator[list[re.Match[str]]]:
             place = token.end()
             if token.lastgroup == "end":
                 break
-            tokens.append(token)
+            if token.lastgroup != "comment":
+                tokens.append(token)
         else:
             place = len(text)
         yield tokens
 
 
-def _literal(token: re.Match[str]) -> str | None:
-    return token.group()[1:-1] if token.lastgroup == "text" else None
-
-
-def _included(words: list[re.Match[str]]) -> str | None:
+def _included(words: tuple[Token, ...]) -> str | None:
     """The name that `include` is given; empty for a file of the chart, which is reached anyway."""
     if not words:
         return None
-    if words[0].group() == "print" and len(words) > 1 and words[1].group().endswith(".Template.BasePath"):
+    if words[0].written == "print" and len(words) > 1 and words[1].written.endswith(".Template.BasePath"):
         return ""
-    return _literal(words[0])
+    return words[0].literal

@@ -36,21 +36,28 @@ class HelmSource:
         if not charts:
             return Rendering()
         from gitgate.sources.helm_request import HelmOutcome  # noqa: PLC0415 - see `SourceContext.helm`
+        from gitgate.sources.helm_variants import only_under_conditions, under  # noqa: PLC0415
 
         context.progress(f"rendering {len(charts)} charts")
         answers = context.helm.template_all(tree, [_request(chart) for chart in charts])
         resources: list[Resource] = []
+        conditional: list[Resource] = []
         problems: list[Problem] = []
         files: dict[str, Coverage] = {}
         for chart, answer in zip(charts, answers, strict=True):
             resources.extend(answer.resources)
+            conditional.extend(
+                only_under_conditions(answer.resources, (under(*variant) for variant in answer.variants))
+            )
             problems.extend(_problems(chart, answer, was_judged=chart.directory in context.memory.charts))
             for path, coverage in answer.files.items():
                 state = Coverage.NOT_RENDERED if answer.outcome is HelmOutcome.NEEDS_VALUES else coverage
                 files[path] = max(files.get(path, state), state, key=_weight)
             if answer.outcome is HelmOutcome.RENDERED:
                 context.memory.charts.add(chart.directory)
-        return Rendering(tuple(resources), tuple(problems), MappingProxyType(dict(sorted(files.items()))))
+        return Rendering(
+            tuple(resources), tuple(problems), MappingProxyType(dict(sorted(files.items()))), tuple(conditional)
+        )
 
 
 def default_objects(tree: Tree, context: SourceContext, claimed: Mapping[str, Coverage]) -> tuple[Resource, ...]:

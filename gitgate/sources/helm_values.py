@@ -73,7 +73,6 @@ def request_options(request: HelmRequest, kube_version: str) -> tuple[str, ...]:
     flags = {
         "--include-crds": request.include_crds,
         "--no-hooks": request.skip_hooks,
-        "--is-upgrade": request.is_upgrade,
     }
     return (
         f"--namespace={request.namespace}",

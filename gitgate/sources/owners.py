@@ -76,6 +76,7 @@ class Outcome:
         reused: Was the content rendered before?
         chart: The chart of a registry that it needs, if any.
         definitions: Those of its objects that Helm takes from the `crds` of a chart, and from no template.
+        conditional: See `Snapshot`.
     """
 
     resources: tuple[Resource, ...] = ()
@@ -88,6 +89,7 @@ class Outcome:
     reused: bool = False
     chart: RemoteChart | None = None
     definitions: tuple[Resource, ...] = ()
+    conditional: tuple[Resource, ...] = ()
 
     @property
     def failed(self) -> bool:

@@ -77,6 +77,7 @@ def render_with_owners(tree: Tree, context: SourceContext) -> tuple[Snapshot, Wa
     """The same, and what owners made of the tree; None where settings say what is applied."""
     context = replace(context, sources=tuple(_followed(source, tree, context) for source in context.sources))
     resources: list[Resource] = []
+    conditional: list[Resource] = []
     problems: list[Problem] = [
         *(problem for problem in path_problems(tree) if not _is_excluded_submodule(problem, context)),
         *attribute_problems(tree, context.exclude),
@@ -86,6 +87,7 @@ def render_with_owners(tree: Tree, context: SourceContext) -> tuple[Snapshot, Wa
     if walk is not None:
         context = replace(context, reached=walk.reached)
         resources.extend(resource for _, outcome in walk.outcomes for resource in outcome.resources)
+        conditional.extend(resource for _, outcome in walk.outcomes for resource in outcome.conditional)
         problems.extend(problem for _, outcome in walk.outcomes for problem in outcome.problems)
         problems.extend(walk.problems)
         files = dict(walk.files)
@@ -93,6 +95,7 @@ def render_with_owners(tree: Tree, context: SourceContext) -> tuple[Snapshot, Wa
     for source in SOURCES:
         rendering = source.render(tree, context, MappingProxyType(files))
         resources.extend(_in_cluster(_unpatched(one, patched), walk) for one in rendering.resources)
+        conditional.extend(_in_cluster(one, walk) for one in rendering.conditional)
         problems.extend(rendering.problems)
         files = {**files, **rendering.files}
     resources.extend(_left(walk, resources))
@@ -103,11 +106,13 @@ def render_with_owners(tree: Tree, context: SourceContext) -> tuple[Snapshot, Wa
         )  # fmt: skip
         problems.extend(uncovered(walk.reached.closures, files))
     context.memory.remember_read(files)
-    if len(resources) > context.resource_limit:
-        message = f"the tree renders to {len(resources)} objects, more than the limit of {context.resource_limit}"
+    total = len(resources) + len(conditional)
+    if total > context.resource_limit:
+        message = f"the tree renders to {total} objects, more than the limit of {context.resource_limit}"
         problems.append(Problem(code="yaml-limit", message=message, location=Location(resources[0].origin.path)))
     snapshot = Snapshot(
         resources=tuple(sorted(resources, key=_resource_order)),
+        conditional=tuple(sorted(conditional, key=_resource_order)),
         problems=tuple(sorted(problems, key=_problem_order)),
         files=MappingProxyType(dict(sorted(files.items()))),
         stuck=walk.stuck if walk is not None else frozenset(),

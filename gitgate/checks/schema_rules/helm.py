@@ -124,6 +124,34 @@ RULES: tuple[Rule, ...] = (
         references=(_FUNCTIONS,),
     ),
     Rule(
+        id="schema/helm-undecided",
+        title="A chart that decides by what nobody knows",
+        severity=Severity.ERROR,
+        what=(
+            "A template that rendering reaches compares the time, a random value, the number of the release's "
+            "revision, or an exact version of Kubernetes or Helm; or it asks for so many API versions that not every "
+            "answer was tried."
+        ),
+        why=(
+            "One outcome was rendered and judged; the agent may apply the other one. Whether a release is upgraded, "
+            "and which API versions the cluster serves, is not among these: every answer is rendered and judged."
+        ),
+        remedy="Decide by a value" + _OR_EXCLUDE,
+        references=(_FUNCTIONS,),
+    ),
+    Rule(
+        id="schema/helm-conditional-failure",
+        title="A chart that fails in some clusters",
+        severity=Severity.WARNING,
+        what=(
+            "Helm renders a chart as for a new release, but not as for an upgrade, or not where the cluster serves an "
+            "API version that the chart asks for."
+        ),
+        why="Where that holds, the agent fails as well, and applies nothing of the release.",
+        remedy="Give the values that the chart asks for then, or fix the template.",
+        references=("https://helm.sh/docs/chart_template_guide/builtin_objects/",),
+    ),
+    Rule(
         id="schema/helm-nondeterministic",
         title="A chart that renders to something else each time",
         severity=Severity.ERROR,

@@ -145,6 +145,7 @@ def helm_step(source: Source) -> Step:
         api_versions=tuple(text(one) for one in items(helm.get("apiVersions"))),
         include_crds=helm.get("skipCrds") is not True,
         skip_tests=helm.get("skipTests") is True,
+        upgrades=False,
         owner=source.workshop.place(source.owner.resource.origin, source.place),
     )
     workshop = source.workshop
@@ -214,6 +215,7 @@ def _finish(source: Source, answer: HelmRendering) -> Part:
         return Part(problems=tuple(problems), files=state)
     return Part(
         resources=tuple(replace(one, origin=owner.owned(one.origin)) for one in answer.resources),
+        variants=answer.variants,
         problems=tuple(problems),
         files={**answer.files, **dict.fromkeys(source.overrides, Coverage.CONSUMED)},
     )

@@ -46,7 +46,7 @@ class SourceError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What one source comes to; the attributes are those of `Outcome`."""
+    """What one source comes to; the attributes are those of `Outcome`, and `variants` those of `HelmRendering`."""
 
     resources: tuple[Resource, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -54,6 +54,7 @@ class Part:
     closures: tuple[Closure, ...] = ()
     yaml_files: frozenset[str] = frozenset()
     reused: bool = False
+    variants: tuple[tuple[str, tuple[Resource, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

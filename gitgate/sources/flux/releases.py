@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from gitgate.location import FieldPath
@@ -20,6 +21,7 @@ from gitgate.sources.flux.post_render import PostRenderError, post_rendered
 from gitgate.sources.flux.sources import SOURCE_GROUP, FluxSource, Whose, find_source, inside_source
 from gitgate.sources.flux.values import ValuesProblem, release_values, values_references
 from gitgate.sources.helm_request import HelmOutcome, HelmRendering, HelmRequest
+from gitgate.sources.helm_variants import only_under_conditions, under
 from gitgate.sources.owners import Entry, Outcome, Owner, Work, Workshop, World, items, mapping, text
 from gitgate.sources.tree_files import PathKind
 from gitgate.sources.vendored import LOCK_PATH, RemoteChart, VendoredError, demand_archive, find_locked, read_lock
@@ -260,25 +262,42 @@ def _finish(
             message = f"{owner.name} could not be rendered: {answer.complaint or answer.outcome.value}"
             problems.append(workshop.problem(owner, "helm-failed", message, _CHART, detail=answer.digest))
         return Outcome(problems=tuple(problems), files=answer.files or {})
-    definitions = shipped(answer.resources, request.chart, workshop)
-    apart = set(map(id, definitions))
     try:
-        rest = [one for one in answer.resources if id(one) not in apart]
-        resources = list(post_rendered(owner, workshop.context.builder, rest))
+        definitions, resources = _installed(owner, workshop, request, answer.resources)
+        variants = [
+            under(condition, chain(*_installed(owner, workshop, request, found)))
+            for condition, found in answer.variants
+        ]
     except PostRenderError as error:
         message = f"{owner.name}: its post-renderers fail: {error}"
         problems.append(
             workshop.problem(owner, "agent-invalid", message, ("spec", "postRenderers"), detail=answer.digest)
         )
         return Outcome(problems=tuple(problems), files=dict.fromkeys(answer.files, Coverage.FAILED))
-    definitions = tuple(replace(one, origin=owner.owned(one.origin)) for one in definitions)
-    placed = (_placed(one, request.namespace) for one in resources)
+    resources = (*definitions, *resources)
     return Outcome(
-        resources=(*definitions, *(replace(one, origin=owner.owned(one.origin)) for one in placed)),
+        resources=resources,
         problems=tuple(problems),
         files=answer.files,
         definitions=definitions,
+        conditional=only_under_conditions(resources, variants),
     )
+
+
+def _installed(
+    owner: Owner, workshop: Workshop, request: HelmRequest, found: Sequence[Resource]
+) -> tuple[tuple[Resource, ...], tuple[Resource, ...]]:
+    """What Helm printed as the agent applies it: what is in `crds` apart.
+
+    Raises:
+        PostRenderError: A post-renderer cannot be run.
+    """
+    definitions = shipped(found, request.chart, workshop)
+    apart = set(map(id, definitions))
+    rendered = post_rendered(owner, workshop.context.builder, [one for one in found if id(one) not in apart])
+    placed = (_placed(one, request.namespace) for one in rendered)
+    owned = [replace(one, origin=owner.owned(one.origin)) for one in (*definitions, *placed)]
+    return tuple(owned[: len(definitions)]), tuple(owned[len(definitions) :])
 
 
 def _unknown(
