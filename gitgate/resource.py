@@ -101,6 +101,7 @@ class Resource:
         unresolved: Fields of which nothing in the repository tells the value: with a variable, or left to a patch.
         otherwise: The object where the cluster has no value for such a variable either, so that defaults hold.
         condition: What must hold for it to be there, `the release is upgraded`; empty where it always is.
+        guessed: Fields with a variable whose value something may replace that only the cluster can read.
     """
 
     id: ResourceId
@@ -109,6 +110,7 @@ class Resource:
     unresolved: tuple[FieldPath, ...] = ()
     otherwise: Mapping[str, Any] | None = None
     condition: str = ""
+    guessed: tuple[FieldPath, ...] = ()
 
 
 def split_api_version(api_version: str) -> tuple[str, str]:

@@ -18,10 +18,11 @@ from typing import Any
 
 from gitgate.checks.agent_sources import moved_owners
 from gitgate.checks.base import Examination
+from gitgate.checks.grants import unknown_grants
 from gitgate.checks.schema_rules import SCHEMA_RULE_LIST, SCHEMA_RULES
 from gitgate.errors import SettingsError
 from gitgate.finding import Finding, Rule, Severity, stable_field
-from gitgate.location import FieldPath, Location
+from gitgate.location import FieldPath, Location, format_field_path
 from gitgate.proposal import Coverage, Problem, Proposal, Snapshot
 from gitgate.report import CheckStatus
 from gitgate.resource import Resource
@@ -163,16 +164,24 @@ def _judge_snapshot(
     yield from (_problem_finding(problem) for problem in snapshot.problems)
     told: set[tuple[str, str]] = set()
     for resource in snapshot.resources:
+        yield from _granted(resource)
         by_version = {judge.version: _judge_resource(resource, judge, allowed, memory) for judge in judges}
         for finding in _merge_versions(by_version):
             told.add((finding.fingerprint, finding.message))
             yield finding
     for resource in snapshot.conditional:
+        yield from _granted(resource)
         by_version = {judge.version: _judge_resource(resource, judge, allowed, memory) for judge in judges}
         for finding in _merge_versions(by_version):
             # An object of a kind that is not served is none that the cluster would have.
             if finding.rule not in _NOT_SERVED and (finding.fingerprint, finding.message) not in told:
                 yield replace(finding, message=f"{finding.message} (where {resource.condition})")
+
+
+def _granted(resource: Resource) -> Iterator[Finding]:
+    for path, told in unknown_grants(resource) if resource.unresolved or resource.guessed else ():
+        message = f"{format_field_path(path)} is {told}"
+        yield _finding("agent-unknown-grant", message, resource, path, discriminator=told)
 
 
 _NOT_SERVED = frozenset(("schema/removed-kind", "schema/kind-not-yet-served"))

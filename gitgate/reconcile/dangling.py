@@ -26,6 +26,8 @@ def dangling(scene: Scene) -> Iterator[Consequence]:
         for reference in references_of(resource):
             if scene.after.has(reference.place) or not _is_told(reference, scene):
                 continue
+            if reference.path in resource.unresolved:  # of which no more is known than that it has a variable
+                continue
             name = told(reference.place)
             if scene.before.has(reference.place):
                 message = f"{_short(reference, resource)}, which it needs, goes with this change"

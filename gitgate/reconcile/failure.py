@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gitgate.location import FieldPath, format_field_path
+from gitgate.resource import Resource
 
 
 class Certainty(StrEnum):
@@ -56,6 +57,14 @@ class Failure:
         """Does that Kubernetes version refuse it?"""
         number = _number(version)
         return _number(self.since) <= number and (not self.until or number < _number(self.until))
+
+
+def is_certain(failure: Failure, resource: Resource) -> bool:
+    """Is what the failure is about what the cluster gets, and no variable that only the cluster knows the value of?"""
+    return not any(
+        failure.field[: len(path)] == path or (path[: len(failure.field)] == failure.field and "${" in failure.message)
+        for path in resource.unresolved
+    )
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -163,7 +163,9 @@ def absent(scene: Scene) -> Iterator[Consequence]:
         namespace, kind = resource.id.namespace, (resource.id.group, resource.id.kind)
         owner = scene.after.owner_of(resource)
         makes = owner is not None and owner.makes_namespace
-        known = makes or namespace in _NAMESPACES or namespace in used
+        known = (
+            makes or namespace in _NAMESPACES or namespace in used or ("metadata", "namespace") in resource.unresolved
+        )
         if with_namespaces and not known and not scene.after.has(("Namespace", "", namespace)):
             message = f"it needs Namespace {namespace}, which is not in this repository"
             yield happens_to(

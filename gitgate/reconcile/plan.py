@@ -20,7 +20,7 @@ from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.changes import ABSENT, FieldChange, changed_fields, same
 from gitgate.reconcile.clusters import by_cluster
 from gitgate.reconcile.content import content_digest
-from gitgate.reconcile.failure import Certainty, Failure
+from gitgate.reconcile.failure import Certainty, Failure, is_certain
 from gitgate.reconcile.ignored import IgnoredField, IgnoreRule, Pair, managers_ignored, split_ignored
 from gitgate.reconcile.kinds import Kinds
 from gitgate.reconcile.live import LiveState
@@ -148,6 +148,7 @@ _BOUND = "PersistentVolumeClaims are bound, Jobs run unsuspended, and what the s
 _PRUNES = "The agent prunes: what git no longer has is deleted."
 
 
+NOT_KNOWN_HERE = "some of its values are known to the cluster only, so they were not validated"
 _LIVE = "The live state is as complete as the file: what it does not have, the cluster does not have."
 
 
@@ -306,6 +307,14 @@ class _Planner:
     def _predict(self, item: PlannedObject, before: Resource | None, after: Resource, how: Handling) -> PlannedObject:
         node, release = self._kinds.find(after), self._kinds.release(after)
         found = self._judge(item, before, after, how, node)
+        if found.failures and after.unresolved:
+            failures = tuple(one for one in found.failures if is_certain(one, after))
+            if not failures:
+                # Nothing but the cluster tells whether the API server takes it, so it is planned as if it does.
+                undefined = self._judge(item, before, after, how, self._kinds.undefined)
+                action = Action.CREATE if before is None else Action.UPDATE
+                return replace(undefined, action=action, failures=(), reason=NOT_KNOWN_HERE)
+            found = replace(found, failures=failures)
         if node is None or not release or found.action is Action.UNCHANGED:
             return found
         if found.action is Action.UNKNOWN or self._evidence.contradicts(node, after, found.failures):

@@ -342,6 +342,16 @@ patches:
 """
 """Makes the Pod above privileged."""
 REMOTE_BASE = "resources: [web.yaml, 'https://github.com/example/base//app?ref=v1']\n"
+VARIABLES = "  postBuild: {substituteFrom: [{kind: ConfigMap, name: vars}]}\n"
+PLAIN_VARIABLES = (
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: vars, namespace: flux-system}\ndata: {ROLE: view}\n"
+)
+ROLE_PATCH = """\
+patches:
+- target: {kind: ClusterRoleBinding}
+  patch: |
+    [{"op": "replace", "path": "/roleRef/name", "value": "${ROLE}"}]
+"""
 SECRET_VARIABLES = "  postBuild: {substituteFrom: [{kind: Secret, name: vars}]}\n"
 
 
@@ -463,6 +473,7 @@ FLUX: dict[str, Content | None] = {
     "charts/shop/Chart.yaml": CHART,
     "charts/shop/templates/namespace.yaml": NAMESPACE.replace("name: shop", "name: released"),
 }
+WITH_SECRET_VARIABLES = GIT_REPOSITORY + applied("flux-system", "./clusters/prod", SECRET_VARIABLES)
 ARGO_CD: dict[str, Content | None] = {
     ".gitgate/settings.yaml": POLICED,
     "root.yaml": application("root", "argocd"),
@@ -776,6 +787,47 @@ UNDER_POLICIES: dict[str, tuple[dict[str, Content | None], dict[str, Content | N
         {**FLUX, "clusters/prod/apps.yaml": applied("apps", "./apps", SECRET_VARIABLES)},
         {"apps/map.yaml": config_map() + bound("cluster-${ROLE:=admin}")},
         "policy/denied",
+    ),
+    "the role that is bound is a variable of a Secret": (
+        {**FLUX, "clusters/prod/apps.yaml": applied("apps", "./apps", SECRET_VARIABLES)},
+        {"apps/map.yaml": config_map() + bound("${ROLE}")},
+        "schema/agent-unknown-grant",
+    ),
+    "a Secret may replace the role that a ConfigMap names": (
+        {**FLUX, "clusters/prod/apps.yaml": applied("apps", "./apps", VARIABLES)},
+        {
+            "clusters/prod/vars.yaml": PLAIN_VARIABLES,
+            "clusters/prod/apps.yaml": applied(
+                "apps", "./apps", VARIABLES.replace("}]", "}, {kind: Secret, name: vars}]")
+            ),
+            "apps/map.yaml": config_map() + bound("${ROLE}"),
+        },
+        "schema/agent-unknown-grant",
+    ),
+    "a variable of a Secret is handed on as a variable": (
+        {**FLUX, "clusters/prod/flux-system/gotk-sync.yaml": WITH_SECRET_VARIABLES},
+        {
+            "clusters/prod/apps.yaml": applied("apps", "./apps", "  postBuild: {substitute: {ROLE: '${ROLE}'}}\n"),
+            "apps/map.yaml": config_map() + bound("${ROLE}"),
+        },
+        "schema/agent-unknown-grant",
+    ),
+    "a variable of a Secret is in a patch of what is applied": (
+        {
+            **FLUX,
+            "clusters/prod/flux-system/gotk-sync.yaml": WITH_SECRET_VARIABLES,
+            "apps/map.yaml": config_map() + bound("view"),
+        },
+        {"clusters/prod/apps.yaml": applied("apps", "./apps", shifted(ROLE_PATCH, 2))},
+        "schema/agent-unknown-grant",
+    ),
+    "a variable of a Secret is a value of a chart": (
+        {**FLUX, "clusters/prod/flux-system/gotk-sync.yaml": WITH_SECRET_VARIABLES},
+        {
+            "clusters/prod/release.yaml": release("  values: {role: '${ROLE}'}\n"),
+            "charts/shop/templates/binding.yaml": bound("{{ .Values.role }}"),
+        },
+        "schema/agent-unknown-grant",
     ),
     "whether a Pod is privileged is a variable": (
         {

@@ -126,6 +126,7 @@ NOT_IN_ONE_FILE: Mapping[str, str] = {
             "agent-substitution",
             "agent-undefined-variable",
             "agent-uncovered-file",
+            "agent-unknown-grant",
             "agent-unproved-reference",
             "agent-unresolved-variable",
             "release-definitions",

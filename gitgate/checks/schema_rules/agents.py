@@ -102,6 +102,25 @@ RULES: tuple[Rule, ...] = (
         references=(_KUSTOMIZATION + "#post-build-variable-substitution",),
     ),
     Rule(
+        id="schema/agent-unknown-grant",
+        title="Rights that depend on what nobody can review",
+        severity=Severity.ERROR,
+        what=(
+            "A field that grants rights has a variable whose value comes from an object that the repository does not "
+            "have, or has encrypted: roles and their subjects, what a Pod runs as and which image it runs, webhooks, "
+            "what an agent applies as. The same where such an object comes after the one that gives the value."
+        ),
+        why=(
+            "Whoever writes the change chooses the value, too, if the object is encrypted: that takes the public key "
+            "only. Policies judge what the repository says, and not what the cluster gets."
+        ),
+        remedy=(
+            "Write the value, or keep it in a ConfigMap of the repository that comes last in `substituteFrom`, or in "
+            "`substitute`."
+        ),
+        references=(_KUSTOMIZATION + "#post-build-variable-substitution",),
+    ),
+    Rule(
         id="schema/agent-undefined-variable",
         title="Variables with neither value nor default",
         severity=Severity.WARNING,

@@ -18,7 +18,14 @@ from gitgate.sources.flux.dependencies import dependency_problems
 from gitgate.sources.flux.envsubst import SubstitutionError
 from gitgate.sources.flux.generate import SpecError, root_node
 from gitgate.sources.flux.sources import FluxSource, Whose, find_source, inside_source, source_key
-from gitgate.sources.flux.substitution import Substitution, is_strict, sources_of, variables_of
+from gitgate.sources.flux.substitution import (
+    Substitution,
+    is_strict,
+    sources_of,
+    unknown_in,
+    variables_of,
+    with_unknown,
+)
 from gitgate.sources.kustomize_build import Built
 from gitgate.sources.kustomize_graph import HARMLESS, Closure, KustomizeGraph, Node
 from gitgate.sources.kustomize_render import KustomizeRenderer, Rendered
@@ -254,6 +261,7 @@ class _Rendering:
         common = mapping(owner.spec.get("commonMetadata"))
         changed: list[Resource] = []
         problems: list[Problem] = []
+        inherited = unknown_in(owner.resource)
         for resource in resources:
             origin = owner.owned(resource.origin)
             try:
@@ -266,17 +274,16 @@ class _Rendering:
                 continue
             data = with_metadata(data, common)
             if data is resource.data:
-                changed.append(replace(resource, origin=origin))
+                changed.append(with_unknown(replace(resource, origin=origin), inherited))
                 continue
             objects = read_objects(data, origin, lambda _, origin=origin: Location(origin.path, None, Precision.FILE))  # type: ignore[misc]
             problems.extend(objects.problems)
+            guessed = substitution.guessed(resource.data)
             absent = substitution.without_unknown(resource.data) if unresolved else None
-            if absent is not None and len(objects.resources) == 1:
-                changed.append(
-                    replace(objects.resources[0], unresolved=unresolved, otherwise=with_metadata(absent, common))
-                )
-                continue
-            changed.extend(replace(one, unresolved=unresolved) for one in objects.resources)
+            otherwise = with_metadata(absent, common) if absent is not None and len(objects.resources) == 1 else None
+            changed.extend(
+                replace(one, unresolved=unresolved, otherwise=otherwise, guessed=guessed) for one in objects.resources
+            )
         problems.extend(self._unknown(substitution))
         return changed, problems
 
@@ -292,8 +299,8 @@ class _Rendering:
             yield self.workshop.problem(
                 self.owner, "agent-undefined-variable", message, ("spec", "postBuild"), detail=names
             )
-        if not substitution.unknown:
-            return
+        if not substitution.unknown or not substitution.variables.missing:
+            return  # what an owner above does not know is told of that one
         names = _shown(substitution.unknown)
         missing = ", ".join(told for told, _ in substitution.variables.missing)
         message = f"{self.owner.name} has variables without a value in the repository: {names}; it has no {missing}"

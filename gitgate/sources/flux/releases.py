@@ -19,6 +19,7 @@ from gitgate.sources.flux.definitions import is_wanted, shipped
 from gitgate.sources.flux.dependencies import dependency_problems
 from gitgate.sources.flux.post_render import PostRenderError, post_rendered
 from gitgate.sources.flux.sources import SOURCE_GROUP, FluxSource, Whose, find_source, inside_source
+from gitgate.sources.flux.substitution import unknown_in, with_unknown
 from gitgate.sources.flux.values import ValuesProblem, release_values, values_references
 from gitgate.sources.helm_request import HelmOutcome, HelmRendering, HelmRequest
 from gitgate.sources.helm_variants import only_under_conditions, under
@@ -295,7 +296,8 @@ def _installed(
     definitions = shipped(found, request.chart, workshop)
     apart = set(map(id, definitions))
     rendered = post_rendered(owner, workshop.context.builder, [one for one in found if id(one) not in apart])
-    placed = (_placed(one, request.namespace) for one in rendered)
+    unknown = unknown_in(owner.resource)
+    placed = (with_unknown(_placed(one, request.namespace), unknown) for one in rendered)
     owned = [replace(one, origin=owner.owned(one.origin)) for one in (*definitions, *placed)]
     return tuple(owned[: len(definitions)]), tuple(owned[len(definitions) :])
 

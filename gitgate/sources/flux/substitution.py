@@ -11,7 +11,7 @@ import binascii
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gitgate.location import FieldPath
@@ -30,6 +30,8 @@ _NAME = re.compile(r"[_A-Za-z][_A-Za-z0-9]*\Z")
 _UNKNOWN = f"gitgate-unknown-{secrets.token_hex(8)}-"
 """Stands for a value that nobody knows while text is expanded and read; no input can know it."""
 _MARK = re.compile(re.escape(_UNKNOWN) + r"(\w+?)-end")
+_WRITTEN = re.compile(r"\$\{(\w+)\}")
+"""An unknown variable as it stands in an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +42,20 @@ class Variables:
         values: Those that are known.
         missing: Objects that hold others and that the repository does not have, or has encrypted, with the field
             that names them.
-        always: Is text expanded where there is no variable?
+        unknown: Names of those whose value is a variable that nobody knows.
+        guessed: Names of those that one of the missing objects may give another value.
     """
 
     values: Mapping[str, str]
     missing: tuple[tuple[str, FieldPath], ...] = ()
     invalid: tuple[str, ...] = ()
+    unknown: frozenset[str] = frozenset()
+    guessed: frozenset[str] = frozenset()
 
     @property
     def applies(self) -> bool:
         """Does Flux expand anything? It does nothing where there is no variable."""
-        return bool(self.values) or bool(self.missing)
+        return bool(self.values) or bool(self.missing) or bool(self.unknown)
 
 
 def sources_of(owner: Owner) -> Iterator[tuple[str, str, bool, FieldPath]]:
@@ -66,17 +71,59 @@ def variables_of(owner: Owner, world: World) -> Variables:
     """Every variable of an owner; those written in it win."""
     values: dict[str, str] = {}
     missing: list[tuple[str, FieldPath]] = []
+    guessed: set[str] = set()
     for kind, name, _, path in sources_of(owner):
         resource = world.find("", kind, owner.namespace, name)
         found = None if resource is None else data_of(resource)
         if found is None:
             # Optional or not, the object may be in the cluster all the same.
             missing.append((f"{kind} {owner.namespace}/{name}", path))
+            guessed.update(values)
         values.update(found or {})
+        guessed.difference_update(found or ())
     for name, value in mapping(mapping(owner.spec.get("postBuild")).get("substitute")).items():
         values[name] = value if isinstance(value, str) else str(value)
-    cleaned = {name: value.replace("\n", "") for name, value in values.items()}
-    return Variables(cleaned, tuple(missing), tuple(sorted(name for name in cleaned if not _NAME.match(name))))
+        guessed.discard(name)
+    inherited = unknown_in(owner.resource)
+    unknown = {name for name, value in values.items() if not inherited.isdisjoint(_WRITTEN.findall(value))}
+    cleaned = {name: value.replace("\n", "") for name, value in values.items() if name not in unknown}
+    if values or missing:
+        unknown |= inherited - values.keys()
+    return Variables(
+        cleaned,
+        tuple(missing),
+        tuple(sorted(name for name in cleaned if not _NAME.match(name))),
+        unknown=frozenset(unknown),
+        guessed=frozenset(guessed - unknown),
+    )
+
+
+def unknown_in(resource: Resource) -> frozenset[str]:
+    """Names of the variables in an object that nobody knows the value of."""
+    wanted = frozenset(resource.unresolved)
+    texts = _texts(resource.data, ()) if wanted else ()
+    return frozenset(name for path, written in texts if path in wanted for name in _WRITTEN.findall(written))
+
+
+def with_unknown(resource: Resource, names: frozenset[str]) -> Resource:
+    """An object that was made of such variables, its fields with them marked as not known."""
+    if not names or not _has_dollar(resource.data):
+        return resource
+    fields = tuple(
+        path for path, written in _texts(resource.data, ()) if not names.isdisjoint(_WRITTEN.findall(written))
+    )
+    return replace(resource, unresolved=tuple(dict.fromkeys((*resource.unresolved, *fields)))) if fields else resource
+
+
+def _texts(value: Any, path: FieldPath) -> Iterator[tuple[FieldPath, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield from _texts(one, (*path, key))
+    elif isinstance(value, list):
+        for index, one in enumerate(value):
+            yield from _texts(one, (*path, index))
 
 
 def data_of(resource: Resource) -> dict[str, str] | None:
@@ -128,6 +175,7 @@ class Substitution:
     variables: Variables
     strict: bool | None = False
     unknown: set[str] = field(default_factory=set)
+    _guessed: set[str] = field(default_factory=set)
     undefined: set[str] = field(default_factory=set)
 
     def apply(self, data: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[FieldPath, ...]]:
@@ -136,6 +184,7 @@ class Substitution:
         Raises:
             SubstitutionError: Flux cannot expand it, or not read what comes of it.
         """
+        self._guessed.clear()
         if not self.variables.applies or _opted_out(data) or not _has_dollar(data):
             return data, ()
         if self.variables.invalid:
@@ -147,6 +196,23 @@ class Substitution:
         fields: list[FieldPath] = []
         return _unmarked(value, (), fields), tuple(fields)
 
+    def guessed(self, data: Mapping[str, Any]) -> tuple[FieldPath, ...]:
+        """Fields of an object that was expanded whose value may be another one in the cluster."""
+        if not self._guessed or _opted_out(data):
+            return ()
+        try:
+            value = _read(expand(_write(data), self._guess, strict=False, undefined=set()))
+        except SubstitutionError:
+            return ()
+        fields: list[FieldPath] = []
+        _unmarked(value, (), fields)
+        return tuple(fields)
+
+    def _guess(self, name: str) -> str | None:
+        if name in self.variables.guessed:
+            return f"{_UNKNOWN}{name}-end"
+        return self.variables.values.get(name)
+
     def without_unknown(self, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """One object where the cluster has none of the variables that nobody knows; None where Flux then fails."""
         try:
@@ -156,8 +222,10 @@ class Substitution:
 
     def _lookup(self, name: str) -> str | None:
         if name in self.variables.values:
+            if name in self.variables.guessed:
+                self._guessed.add(name)
             return self.variables.values[name]
-        if not self.variables.missing:
+        if not self.variables.missing and name not in self.variables.unknown:
             return None
         self.unknown.add(name)
         return f"{_UNKNOWN}{name}-end"
