@@ -248,6 +248,6 @@ class Locator:
         if self._texts.text(location.path).secret:
             return None
         text = self._texts.line(location.path, location.position.line)
-        if _SENSITIVE_KEY.search(text):
+        if _SENSITIVE_KEY.search(text[:_EXCERPT_LENGTH]):
             return None
         return text if len(text) <= _EXCERPT_LENGTH else text[:_EXCERPT_LENGTH] + "…"

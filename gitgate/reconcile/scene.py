@@ -50,6 +50,7 @@ class Side:
         self.made: set[Place] = set()
         self._workloads: dict[str, list[Resource]] = {}
         self._labelled: dict[tuple[str, str, str], list[Resource]] = {}
+        self._by_origin: dict[Place, dict[str, Resource]] = {}
         self._comparisons = 0
         self._owners: dict[str, Owner | None] = {}
         self._reached: dict[str, frozenset[str]] = {}
@@ -79,7 +80,10 @@ class Side:
         found = self.by_place.get(place, ())
         if len(found) <= 1:
             return found[0] if found else None
-        return next((one for one in found if place_of_origin(one) == place_of_origin(to)), None)
+        if place not in self._by_origin:
+            # In reverse, so that the first one stays.
+            self._by_origin[place] = {place_of_origin(one): one for one in reversed(found)}
+        return self._by_origin[place].get(place_of_origin(to))
 
     def selected(self, selector: Mapping[str, Any], by: Resource) -> Iterator[Resource]:
         """The workloads whose Pods a LabelSelector matches: those beside `by`, where several clusters have one.

@@ -31,7 +31,7 @@ from gitgate.sources.helm_source import default_objects
 from gitgate.sources.kustomization import ReferenceKind
 from gitgate.sources.kustomize_graph import KustomizeGraph
 from gitgate.sources.kustomize_render import Reached, in_parallel
-from gitgate.sources.owners import Entry, Outcome, Owner, OwnerKind, OwnerType, Work, Workshop, World
+from gitgate.sources.owners import Entry, Outcome, Owner, OwnerKind, OwnerType, Work, Workshop, World, digest_of
 from gitgate.sources.tree_files import inside
 from gitgate.tree import Tree
 
@@ -245,6 +245,8 @@ class _Walker:
     places: set[tuple[str, int]] = field(default_factory=set)
     applied: set[tuple[str, int]] = field(default_factory=set)
     overlays: frozenset[str] = frozenset()
+    accepted: int = 0
+    left_out: dict[str, list[Owner]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.workshop = replace(self.workshop, worlds=self.worlds)
@@ -349,14 +351,20 @@ class _Walker:
                 yield child
 
     def _within_limits(self, owner: Owner) -> bool:
-        if len(self.outcomes) < MAXIMUM_OWNERS and owner.depth <= MAXIMUM_DEPTH:
+        if owner.depth <= MAXIMUM_DEPTH and self.accepted < MAXIMUM_OWNERS:
+            self.accepted += 1
             return True
-        what = (
-            f"{MAXIMUM_OWNERS} owners" if owner.depth <= MAXIMUM_DEPTH else f"{MAXIMUM_DEPTH} owners above one another"
-        )
-        message = f"{owner.name} is not rendered: there are more than {what}"
-        self.problems.append(self.workshop.problem(owner, "agent-limit", message, (), detail=owner.digest))
+        what = f"{MAXIMUM_OWNERS} owners" if owner.depth <= MAXIMUM_DEPTH else f"{MAXIMUM_DEPTH} above one another"
+        self.left_out.setdefault(what, []).append(owner)
         return False
+
+    def _beyond_limits(self) -> Iterator[Problem]:
+        """Told once, as there may be very many of them."""
+        for what, owners in self.left_out.items():
+            more = f" and {len(owners) - 1} more are" if len(owners) > 1 else " is"
+            message = f"{owners[0].name}{more} not rendered: there are more than {what}"
+            detail = digest_of(sorted(owner.digest for owner in owners))
+            yield self.workshop.problem(owners[0], "agent-limit", message, (), detail=detail)
 
     def result(self) -> Walk:
         """Everything, once every cluster was walked."""
@@ -365,7 +373,7 @@ class _Walker:
         rendered = sorted(self.outcomes.values(), key=lambda pair: (pair[0].cluster.name, self._key(pair[0])))
         settlement = settle(rendered, self.workshop)
         outcomes = settlement.outcomes
-        problems = [*self.problems, *settlement.problems]
+        problems = [*self.problems, *settlement.problems, *self._beyond_limits()]
         for owner, _ in outcomes:
             problems.extend(self._type(owner).examine(owner, self.workshop))
         problems.extend(_releases(outcomes, self.workshop))

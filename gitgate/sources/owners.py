@@ -14,6 +14,7 @@ from gitgate.location import FieldPath, Location, Position, Precision
 from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Origin, Resource
 from gitgate.sources.base import SourceContext
+from gitgate.sources.effort import Effort
 from gitgate.sources.kustomize_graph import Closure, KustomizeGraph
 from gitgate.tree import Tree
 
@@ -149,6 +150,8 @@ class Workshop:
         context: Limits, settings, shared readers and builders.
         graph: The kustomizations of the tree.
         worlds: Objects of each cluster, by its name.
+        effort: What it cost to work out what owners make.
+        matches: Paths of the tree that patterns fit, by what they are and the pattern.
         artifacts: What Flux leaves out of its copies of the tree, by what the spec of the source says of that.
     """
 
@@ -156,6 +159,8 @@ class Workshop:
     context: SourceContext
     graph: KustomizeGraph
     worlds: Mapping[str, World]
+    effort: Effort = field(default_factory=Effort)
+    matches: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     artifacts: dict[tuple[str | None, tuple[str, ...]], Any] = field(default_factory=dict)
 
     def world(self, owner: Owner) -> World:

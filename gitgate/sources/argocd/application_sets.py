@@ -12,11 +12,12 @@ from typing import Any
 from gitgate.location import FieldPath, Location, Precision
 from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Resource
-from gitgate.sources.argocd.generators import MAXIMUM_SETS, GeneratorError, Generators, LimitError
+from gitgate.sources.argocd.generators import GeneratorError, Generators
 from gitgate.sources.argocd.projects import cluster_secrets
 from gitgate.sources.argocd.repository import GROUP
 from gitgate.sources.argocd.source import SourceError, merge_patch
 from gitgate.sources.argocd.templates import TemplateError, UnresolvedError, replace_deep
+from gitgate.sources.effort import LimitError
 from gitgate.sources.objects import read_objects
 from gitgate.sources.owners import Entry, Outcome, Owner, Work, Workshop, items, mapping, text
 from gitgate.yaml_document import read_yaml
@@ -64,8 +65,8 @@ class _Making:
             at: FieldPath = ("spec", "template")
             try:
                 made.extend(self._applications(generator, index, problems))
-            except LimitError:
-                message = f"{owner.name} makes more than {MAXIMUM_SETS} Applications; none of them was judged"
+            except LimitError as error:
+                message = f"{owner.name} {error}; none of its Applications was judged"
                 at = ("spec", "generators", index)
                 problems.append(workshop.problem(owner, "agent-limit", message, at, detail=owner.digest))
             except GeneratorError as error:
@@ -94,6 +95,7 @@ class _Making:
     def _applications(self, generator: Any, index: int, problems: list[Problem]) -> Iterator[Resource]:
         spec = self.owner.spec
         for parameters, own in self.generators.sets(generator, ("spec", "generators", index), {}):
+            self.workshop.effort.spend_on(spec.get("template"))
             template = _filled(mapping(own), mapping(spec.get("template")))
 
             def render(written: str, parameters: Mapping[str, Any] = parameters) -> str:

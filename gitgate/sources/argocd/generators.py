@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from gitgate.sources.argocd.templates import (
     plain_text,
     replace_deep,
 )
+from gitgate.sources.effort import COMPARISON, LimitError
 from gitgate.sources.owners import Owner, Workshop, items, mapping, text
 from gitgate.yaml_document import read_yaml
 
@@ -34,10 +36,6 @@ _MAXIMUM_DEPTH = 4
 _KINDS = ("list", "clusters", "git", "matrix", "merge")
 _OUTSIDE = ("scmProvider", "pullRequest", "clusterDecisionResource", "plugin")
 Set = dict[str, Any]
-
-
-class LimitError(Exception):
-    """More sets of parameters than are followed."""
 
 
 class GeneratorError(Exception):
@@ -79,10 +77,14 @@ class Generators:
         Raises:
             UnresolvedError, TemplateError: See `templates`.
         """
-        if not self.is_go:
-            return plain_text(template, parameters)
-        options = items(self.owner.spec.get("goTemplateOptions"))
-        return go_text(template, parameters, missing_is_error="missingkey=error" in options)
+        if self.is_go:
+            options = items(self.owner.spec.get("goTemplateOptions"))
+            made = go_text(template, parameters, missing_is_error="missingkey=error" in options)
+        else:
+            made = plain_text(template, parameters)
+        if made is not template:
+            self.workshop.effort.spend_on_text(made)
+        return made
 
     def sets(self, generator: Any, at: FieldPath, given: Mapping[str, Any], depth: int = 0) -> list[tuple[Set, Any]]:
         """Sets of parameters of one generator, each with the template that the generator brings.
@@ -112,12 +114,12 @@ class Generators:
                 raise GeneratorError(place, str(error), resolved=False) from error
             except TemplateError as error:
                 raise GeneratorError(place, str(error), resolved=True) from error
-            if len(found) > MAXIMUM_SETS:
-                raise LimitError
+            _demand(len(found))
         return found
 
     def _interpolated(self, body: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
         """A generator with the parameters of the one before it. Source: utils.go, `RenderGeneratorParams`."""
+        self.workshop.effort.spend_on(body)
         made: dict[str, Any] = {}
         for key, value in body.items():
             if key == "template":
@@ -154,6 +156,7 @@ class Generators:
     def _list(self, body: Mapping[str, Any], at: FieldPath) -> list[Set]:
         elements = [(one, (*at, "elements", index)) for index, one in enumerate(items(body.get("elements")))]
         if text(body.get("elementsYaml")):
+            self.workshop.effort.spend(len(text(body["elementsYaml"])))
             file = read_yaml(text(body["elementsYaml"]).encode("utf-8", "surrogateescape"))
             value = file.documents[0].value if file.documents else None
             if any(problem.fatal for problem in file.problems) or not isinstance(value, list):
@@ -163,6 +166,7 @@ class Generators:
         for element, place in elements:
             if not isinstance(element, dict):
                 raise GeneratorError(place, "an element must be a mapping", resolved=True)
+            self.workshop.effort.spend(len(element))
             made.append(dict(element) if self.is_go else _plain_element(element, place))
         return made
 
@@ -222,16 +226,9 @@ class Generators:
 
     def _directories(self, body: Mapping[str, Any], wanted: list[Any]) -> Iterator[Set]:
         patterns = [(text(mapping(one).get("path")), mapping(one).get("exclude") is True) for one in wanted]
-        paths = self.workshop.context.documents.files(self.workshop.tree).directories
-        made = 0
-        # Directories whose name begins with a dot are left out unless Argo CD is told otherwise.
-        for path in sorted(path for path in paths if path and not f"/{path}".count("/.")):
-            matched = {excluded for pattern, excluded in patterns if matches_segments(pattern, path)}
-            if matched != {False}:
-                continue
-            made += 1
-            if made > MAXIMUM_SETS:
-                raise LimitError
+        found = self._chosen("directory", patterns)
+        _demand(len(found))
+        for path in found:
             yield self._with_path(body, {}, path, None)
 
     def _files(self, body: Mapping[str, Any], wanted: list[Any], at: FieldPath) -> Iterator[Set]:
@@ -239,13 +236,8 @@ class Generators:
         if any(pattern.startswith(":") for pattern, _ in patterns):
             raise GeneratorError((*at, "files"), "a path begins with a colon, which git takes for more", resolved=False)
         documents = self.workshop.context.documents
-        paths = [
-            path
-            for path in sorted(self.workshop.tree.entries)
-            if {excluded for pattern, excluded in patterns if matches_pathspec(pattern, path)} == {False}
-        ]
-        if len(paths) > MAXIMUM_SETS:
-            raise LimitError
+        paths = self._chosen("file", patterns)
+        _demand(len(paths))
         documents.load(self.workshop.tree, paths)
         for path in paths:
             self.files[path] = None
@@ -256,8 +248,30 @@ class Generators:
                 told = f"it reads {path}, which is neither a mapping nor a list of mappings"
                 raise GeneratorError((*at, "files"), told, resolved=True)
             for one in objects:
+                self.workshop.effort.spend_on(one)
                 own = dict(one) if self.is_go else {key: go_value(leaf) for key, leaf in _flat(one).items()}
                 yield self._with_path(body, own, posixpath.dirname(path) or ".", posixpath.basename(path))
+
+    def _chosen(self, kind: str, patterns: list[tuple[str, bool]]) -> list[str]:
+        """Paths that a pattern takes and none excludes, sorted."""
+        taken = [self._matching(kind, pattern) for pattern, excluded in patterns if not excluded]
+        excluded = [self._matching(kind, pattern) for pattern, excluded in patterns if excluded]
+        return sorted(frozenset().union(*taken).difference(*excluded))
+
+    def _matching(self, kind: str, pattern: str) -> frozenset[str]:
+        workshop = self.workshop
+        if (kind, pattern) not in workshop.matches:
+            files = workshop.context.documents.files(workshop.tree)
+            start = _fixed_start(pattern)
+            if kind == "directory":
+                # Those whose name begins with a dot are left out unless Argo CD is told otherwise.
+                paths = [path for path in files.directories if path.startswith(start) and "/." not in f"/{path}"]
+                fits = matches_segments
+            else:
+                paths, fits = files.below(start.rstrip("/")), matches_pathspec
+            workshop.effort.spend(COMPARISON * len(paths) + len(files.directories) // COMPARISON)
+            workshop.matches[kind, pattern] = frozenset(path for path in paths if path and fits(pattern, path))
+        return workshop.matches[kind, pattern]
 
     def _with_path(self, body: Mapping[str, Any], own: Set, path: str, name: str | None) -> Set:
         prefix = text(body.get("pathParamPrefix"))
@@ -292,9 +306,9 @@ class Generators:
         found: list[Set] = []
         for first, _ in self.sets(inner[0], (*at, "generators", 0), given, depth + 1):
             for second, _ in self.sets(inner[1], (*at, "generators", 1), first, depth + 1):
+                self.workshop.effort.spend(len(first) + len(second))
                 found.append(_merged(second, first) if self.is_go else _combined(first, second, at))
-                if len(found) > MAXIMUM_SETS:
-                    raise LimitError
+                _demand(len(found))
         return found
 
     def _merge(self, inner: list[Any], keys: list[Any], at: FieldPath, depth: int) -> list[Set]:
@@ -311,6 +325,18 @@ class Generators:
                     base = made[0][key]
                     made[0][key] = _merged(base, over) if self.is_go else {**base, **over}
         return [made[0][key] for key in sorted(made[0])]
+
+
+def _fixed_start(pattern: str) -> str:
+    """The directory, with its slash, that all that a pattern fits is in; empty where that is not certain."""
+    start = re.split(r"[*?\[{\\]", pattern, maxsplit=1)[0].rpartition("/")[0]
+    plain = start and all(part.strip(".") for part in start.split("/"))
+    return f"{start}/" if plain else ""
+
+
+def _demand(sets: int) -> None:
+    if sets > MAXIMUM_SETS:
+        raise LimitError(f"makes more than {MAXIMUM_SETS} Applications")
 
 
 def _plain_element(element: Mapping[str, Any], at: FieldPath) -> Set:
@@ -362,7 +388,7 @@ def _combined(first: Set, second: Set, at: FieldPath) -> Set:
 def _flat(value: Any, prefix: str = "", depth: int = 0) -> dict[str, Any]:
     """Leaves by their path with dots. Source: jeremywohl/flatten, `DotStyle`."""
     if depth > 50:
-        raise UnresolvedError("it is nested too deep")
+        raise LimitError("has parameters that are nested too deep")
     pairs: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, Mapping) else enumerate(value)
     found: dict[str, Any] = {}
     for key, one in pairs:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gitgate.sources.effort import LimitError
+
 Parameters = Mapping[str, Any]
 MAXIMUM_TEXT = 200_000
 """Characters that one text may become."""
@@ -37,11 +39,12 @@ def replace_deep(value: Any, render: Callable[[str], str], depth: int = 0) -> An
     """Every text of a value, keys included, rendered.
 
     Raises:
-        UnresolvedError: It is nested too deep, or a text is not worked out here.
+        LimitError: It is nested too deep, or a text becomes too long.
+        UnresolvedError: A text is not worked out here.
         TemplateError: Argo CD refuses a text.
     """
     if depth > _MAXIMUM_DEPTH:
-        raise UnresolvedError("it is nested too deep")
+        raise LimitError("nests its template too deep")
     if isinstance(value, str):
         return render(value)
     if isinstance(value, Mapping):
@@ -52,12 +55,21 @@ def replace_deep(value: Any, render: Callable[[str], str], depth: int = 0) -> An
 
 
 def plain_text(template: str, parameters: Parameters) -> str:
-    """A template of the old kind: `{{name}}`, unknown names stay as they are."""
+    """A template of the old kind: `{{name}}`, unknown names stay as they are.
+
+    Raises:
+        LimitError: It becomes too long.
+    """
+    length = len(template)
 
     def value(match: re.Match[str]) -> str:
+        nonlocal length
         name = match[1].strip()
         found = parameters.get(name)
-        return found if name and isinstance(found, str) else match[0]
+        made = found if name and isinstance(found, str) else match[0]
+        length += len(made) - len(match[0])
+        _demand(length)
+        return made
 
     if "{{" not in template:
         return template
@@ -68,13 +80,14 @@ def go_text(template: str, parameters: Parameters, *, missing_is_error: bool) ->
     """A Go template of fields, `index` and simple functions.
 
     Raises:
+        LimitError: It becomes too long.
         UnresolvedError: It uses something that is not exact here.
         TemplateError: A field is missing where that is an error.
     """
     if "{{" not in template:
         return template
     made: list[str] = []
-    end = 0
+    end = length = 0
     trims = False
     for match in _TAG.finditer(template):
         before, inner = template[end : match.start()], match[1]
@@ -86,6 +99,8 @@ def go_text(template: str, parameters: Parameters, *, missing_is_error: bool) ->
         made.append(before)
         if not inner.strip().startswith("/*"):
             made.append(go_value(_Expression(inner, parameters, missing_is_error=missing_is_error).evaluate()))
+            length += len(made[-1])
+            _demand(length)
         end = match.end()
     rest = template[end:]
     if "{{" in rest:
@@ -132,9 +147,20 @@ def normalized(name: str) -> str:
 
 
 def _bounded(made: str) -> str:
-    if len(made) > MAXIMUM_TEXT:
-        raise UnresolvedError(f"a text becomes longer than {MAXIMUM_TEXT} characters")
+    _demand(len(made))
     return made
+
+
+def _demand(length: int) -> None:
+    if length > MAXIMUM_TEXT:
+        raise LimitError(f"makes a text of more than {MAXIMUM_TEXT} characters")
+
+
+def _replaced(old: str, new: str, value: str) -> str:
+    if not old:
+        _give_up("replace")
+    _demand(value.count(old) * len(new))
+    return value.replace(old, new)
 
 
 class _Expression:
@@ -264,7 +290,7 @@ _FUNCTIONS: Mapping[str, tuple[int, Callable[..., Any]]] = {
     "trimAll": (2, lambda cut, value: value.strip(cut)),
     "trimPrefix": (2, lambda prefix, value: value.removeprefix(prefix)),
     "trimSuffix": (2, lambda suffix, value: value.removesuffix(suffix)),
-    "replace": (3, lambda old, new, value: value.replace(old, new) if old else _give_up("replace")),
+    "replace": (3, _replaced),
     "normalize": (1, normalized),
     "toString": (1, go_value),
 }

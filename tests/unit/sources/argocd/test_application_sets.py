@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitgate.proposal import Snapshot
+from gitgate.sources import effort, owner_walk
 from gitgate.sources.argocd.templates import TemplateError, UnresolvedError, go_text, go_value, plain_text
 from tests.support.rendering import DEPLOYMENT, render
 
@@ -196,7 +197,54 @@ def test_nothing_in_a_generator_ends_the_run(generators: str, go: bool) -> None:
 def test_texts_that_grow_without_end_are_named() -> None:
     grown = "{{.a}}" * 500
     values = f"- list: {{elements: [{{a: {'x' * 5000}}}]}}"
-    assert "agent-not-rendered" in found(render(application_set(values, grown, "a")))
+    assert "agent-limit" in found(render(application_set(values, grown, "a")))
+
+
+NUMBERED = ", ".join(f"{{num: n{number}}}" for number in range(900))
+EXPLOSIONS = {
+    "patterns that fit nothing, for every set": (
+        (f"- matrix: {{generators: [{{list: {{elements: [{NUMBERED}]}}}}, "
+        f"{{git: {{repoURL: {OURS}, directories: [{{path: '*/{{{{.num}}}}*'}}]}}}}]}}"),
+        "{{.num}}",
+    ),
+    "a list that is read anew for every set": (
+        (f"- matrix: {{generators: [{{list: {{elements: [{NUMBERED}]}}}}, "
+        f"{{list: {{elementsYaml: '[] # {'x' * 50_000}'}}}}]}}"),
+        "{{.num}}",
+    ),
+    "long texts for every set": (
+        f"- list: {{elements: [{NUMBERED}]}}",
+        "{{.num}}" + "x" * 150_000,
+    ),
+    "a text in the place of every letter of another": (
+        f"- list: {{elements: [{{a: {'x' * 50_000}}}]}}",
+        '{{ replace "x" .a .a }}',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("explosion", EXPLOSIONS)
+def test_an_explosion_is_found_before_it_happens(explosion: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(effort, "MAXIMUM_WORK", 1_000_000)
+    files = application_set(*EXPLOSIONS[explosion], "apps/one")
+    many = {f"d{number}/a.txt": "" for number in range(3_000)}
+    assert "agent-limit" in found(render({**files, **many}))
+
+
+def test_a_template_of_many_nodes_is_not_copied_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(effort, "MAXIMUM_WORK", 1_000_000)
+    values = f"- list: {{elements: [{NUMBERED}]}}"
+    files = application_set(values, "{{.num}}", "apps/one")
+    files["set.yaml"] += f"      info: [{', '.join('1' * 1_500)}]\n"
+    assert "agent-limit" in found(render(files))
+
+
+def test_more_applications_than_are_followed_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner_walk, "MAXIMUM_OWNERS", 10)
+    snapshot = render(application_set(f"- list: {{elements: [{MANY}]}}", "{{.k}}", "apps/one"))
+    (problem,) = [one for one in snapshot.problems if one.code == "agent-limit"]
+    assert "and 89 more are not rendered: there are more than 10 owners" in problem.message
+    assert sum(one.origin.path == "apps/one/d.yaml" for one in snapshot.resources) == 10
 
 
 @pytest.mark.parametrize(
