@@ -697,6 +697,33 @@ UNDER_POLICIES: dict[str, tuple[dict[str, Content | None], dict[str, Content | N
     ),
     # A file that stays while its owner leaves it out is an object that is pruned
     "Flux fetches the file of a Namespace no more": (FLUX, {".sourceignore": "/apps/n*\n"}, "policy/denied"),
+    "a template becomes a symbolic link, which Flux does not fetch": (
+        FLUX,
+        {
+            "charts/shop/templates/namespace.yaml": Link("../../../namespace.txt"),
+            "namespace.txt": NAMESPACE.replace("name: shop", "name: released"),
+        },
+        "schema/agent-dangling-reference",
+    ),
+    "a directory of templates becomes a symbolic link": (
+        FLUX,
+        {
+            "charts/shop/templates/namespace.yaml": None,
+            "charts/shop/templates": Link("../../shared"),
+            "shared/namespace.yaml": NAMESPACE.replace("name: shop", "name: released"),
+        },
+        "schema/agent-dangling-reference",
+    ),
+    "a resource of a kustomization becomes a symbolic link": (
+        {**FLUX, "apps/kustomization.yaml": "resources: [map.yaml]\n"},
+        {"apps/map.yaml": Link("../map.txt"), "map.txt": config_map()},
+        "schema/agent-dangling-reference",
+    ),
+    "the directory of a Kustomization becomes a symbolic link": (
+        FLUX,
+        {"apps/map.yaml": None, "apps/namespace.yaml": None, "apps": Link("other"), "other/map.yaml": config_map()},
+        "schema/agent-dangling-reference",
+    ),
     "Flux fetches the directory of a Namespace no more": (
         {**FLUX, "apps/deep/namespace.yaml": NAMESPACE.replace("name: shop", "name: deep")},
         {

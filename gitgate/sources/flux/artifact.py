@@ -17,9 +17,11 @@ from gitgate.sources.documents import DocumentReader
 from gitgate.sources.flux.sources import SOURCE_GROUP
 from gitgate.sources.owners import Owner, Workshop, items, mapping, text
 from gitgate.sources.tree_files import parent
-from gitgate.tree import Tree
+from gitgate.tree import LINK, Tree
 
 IGNORE_FILE = ".sourceignore"
+BEING_A_LINK = "being a symbolic link"
+"""What keeps a link out of the copy."""
 _PATTERNS = 2_000
 """Patterns of one repository that are read; those after them leave nothing out, so that more is judged."""
 _NONE = -1
@@ -110,11 +112,15 @@ class Artifact:
     Args:
         patterns: What it leaves out; of those that fit a file the last one holds.
         checkout: Directories of the repository that are fetched at all; empty for all of them.
+        links: Symbolic links, of which it has none. Source: fluxcd/pkg, artifact/storage/storage.go, `Archive`.
     """
 
-    def __init__(self, patterns: tuple[Pattern, ...], checkout: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, patterns: tuple[Pattern, ...], checkout: tuple[str, ...] = (), links: frozenset[str] = frozenset()
+    ) -> None:
         self._patterns = patterns
         self._checkout = checkout
+        self._links = links
         backwards = list(reversed(list(enumerate(patterns))))
         self._anywhere = [one for one in backwards if one[1].is_of_names]
         self._elsewhere = [one for one in backwards if not one[1].is_of_names]
@@ -124,6 +130,8 @@ class Artifact:
 
     def excluded_by(self, path: str) -> str | None:
         """What leaves a file out, `.sourceignore:3`; None where it is in the copy."""
+        if path in self._links:
+            return BEING_A_LINK
         if self._checkout and not path.startswith(self._checkout):
             return "spec.sparseCheckout of the source"
         if path not in self._known:
@@ -171,13 +179,14 @@ def read_artifact(
         own.extend(_lines(ignore, lambda number: f"line {number} of spec.ignore of {source}"))
     defaults = () if own else _BY_DEFAULT
     fixed = (Pattern.parse(one, "what Flux leaves out by default") for one in (*_ALWAYS, *defaults))
-    return _artifact((*fixed, *own[:_PATTERNS]), checkout)
+    links = frozenset(path for path, entry in tree.special.items() if entry.mode == LINK)
+    return _artifact((*fixed, *own[:_PATTERNS]), checkout, links)
 
 
 @lru_cache(maxsize=8)
-def _artifact(patterns: tuple[Pattern, ...], checkout: tuple[str, ...]) -> Artifact:
+def _artifact(patterns: tuple[Pattern, ...], checkout: tuple[str, ...], links: frozenset[str]) -> Artifact:
     """What is known of a path holds for base and head: hardly any change brings another pattern."""
-    return Artifact(patterns, checkout)
+    return Artifact(patterns, checkout, links)
 
 
 def artifact_of(owner: Owner, reference: Mapping[str, Any], workshop: Workshop) -> Artifact:

@@ -13,7 +13,7 @@ from gitgate.errors import ToolError
 from gitgate.location import Location, Precision
 from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Resource
-from gitgate.sources.flux.artifact import Artifact, artifact_of
+from gitgate.sources.flux.artifact import BEING_A_LINK, Artifact, artifact_of
 from gitgate.sources.flux.dependencies import dependency_problems
 from gitgate.sources.flux.envsubst import SubstitutionError
 from gitgate.sources.flux.generate import SpecError, root_node
@@ -76,6 +76,11 @@ class FluxKustomizations:
         if not here:
             shown = text(owner.spec.get("path")) or "."
             message = f"{owner.name} applies the directory {shown!r}, which the tree does not have"
+            problem = workshop.problem(owner, "agent-dangling-reference", message, ("spec", "path"), detail=shown)
+            return Work.done(Outcome(problems=(problem,)))
+        if resolved.links:
+            shown = text(owner.spec.get("path"))
+            message = f"{owner.name} applies the directory {shown!r}, which a symbolic link leads to: Flux fetches none"
             problem = workshop.problem(owner, "agent-dangling-reference", message, ("spec", "path"), detail=shown)
             return Work.done(Outcome(problems=(problem,)))
         artifact = artifact_of(owner, mapping(owner.spec.get("sourceRef")), workshop)
@@ -155,13 +160,14 @@ class _Rendering:
 
     def _excluded(self, artifact: Artifact) -> Iterator[Problem]:
         """Files that are named and that Flux does not fetch: its build fails where the one here would not."""
-        for path in self.closure.files:
+        for path in (*self.closure.files, *self.closure.links):
             told = artifact.excluded_by(path)
             if told is not None and not (self.generated and path == self.node.path):
                 message = (
                     f"{self.owner.name} needs {path}, which {told} keeps out of what Flux fetches: its build fails"
                 )
                 fix = "Let the pattern leave the file in, or do not name the file."
+                fix = "Commit the file itself." if told == BEING_A_LINK else fix
                 yield self.workshop.problem(
                     self.owner, "agent-dangling-reference", message, ("spec", "path"), fix=fix, detail=f"{path} {told}"
                 )

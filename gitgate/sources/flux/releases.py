@@ -14,7 +14,7 @@ from typing import Any
 from gitgate.location import FieldPath
 from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Resource
-from gitgate.sources.flux.artifact import artifact_of
+from gitgate.sources.flux.artifact import BEING_A_LINK, artifact_of
 from gitgate.sources.flux.definitions import is_wanted, shipped
 from gitgate.sources.flux.dependencies import dependency_problems
 from gitgate.sources.flux.post_render import PostRenderError, post_rendered
@@ -78,6 +78,11 @@ class FluxReleases:
                 workshop.problem(owner, "agent-dangling-reference", message, _CHART, detail=chart),
             )))  # fmt: skip
         place = files.resolve(directory).path
+        if files.resolve(directory).links:
+            message = f"{owner.name} installs the chart {chart!r}, which a symbolic link leads to: Flux fetches none"
+            return Work.done(Outcome(problems=(
+                workshop.problem(owner, "agent-dangling-reference", message, _CHART, detail=chart),
+            )))  # fmt: skip
         left_out = _left_out(owner, workshop, files.below(place))
         if left_out is not None:
             return Work.done(Outcome(problems=(left_out,)))
@@ -107,13 +112,19 @@ class FluxReleases:
 def _left_out(owner: Owner, workshop: Workshop, paths: Iterable[str]) -> Problem | None:
     """A chart that is another one, or none, in what Flux fetches of this repository."""
     artifact = artifact_of(owner, _source_reference(owner, workshop.world(owner)), workshop)
-    told = [(path, found) for path in paths if path.endswith(_CHART_FILES) and (found := artifact.excluded_by(path))]
+    told = [(path, found) for path in paths if (found := artifact.excluded_by(path)) and _matters(path, found)]
     if not told:
         return None
     path, found = told[0]
     message = f"{owner.name} installs a chart of which {found} keeps {path} out of what Flux fetches"
-    fix = "Let the pattern leave the chart in."
+    fix = "Commit the file itself." if found == BEING_A_LINK else "Let the pattern leave the chart in."
     return workshop.problem(owner, "agent-dangling-reference", message, _CHART, fix=fix, detail=f"{path} {found}")
+
+
+def _matters(path: str, told: str) -> bool:
+    """Is it a file, or a directory, that the chart may render otherwise without?"""
+    is_template = "/templates/" in path and not path.endswith(("/NOTES.txt", ".md"))
+    return told == BEING_A_LINK or is_template or path.endswith(_CHART_FILES)
 
 
 def _work(owner: Owner, workshop: Workshop, source: FluxSource, chart: str) -> Work:
