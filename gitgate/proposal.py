@@ -69,6 +69,7 @@ class Snapshot:
         failed_groups: API groups of objects in files that could not be rendered, as they are written there.
         conditional: Objects that may be there as well, or in the place of one of the resources: what they depend on is
             known in the cluster only. They are judged like all others, and are in no plan.
+        agents: Of a part of a snapshot, one cluster: the objects of the others, among which are those of its agents.
     """
 
     resources: tuple[Resource, ...] = ()
@@ -79,6 +80,7 @@ class Snapshot:
     unread: Mapping[tuple[Origin, ResourceId], str] = field(default_factory=lambda: MappingProxyType({}))
     failed_groups: frozenset[str] = frozenset()
     conditional: tuple[Resource, ...] = ()
+    agents: tuple[Resource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

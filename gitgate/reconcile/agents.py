@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,8 @@ from gitgate.resource import Resource
 FLUX_GROUP = "kustomize.toolkit.fluxcd.io"
 ARGO_GROUP = "argoproj.io"
 SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
+_NOWHERE = "\0"
+"""The path of an owner that applies nothing by the place where it lies."""
 _FINALIZER = "resources-finalizer.argocd.argoproj.io"
 _SYNC_WAVE = "argocd.argoproj.io/sync-wave"
 _HOOK = "argocd.argoproj.io/hook"
@@ -81,18 +83,48 @@ class Owners(tuple[Owner, ...]):  # noqa: SLOT001 - it keeps what it works out
         return {owner.name: owner for owner in reversed(self)}
 
 
-def find_owners(resources: Iterable[Resource]) -> Owners:
-    """The agents' own objects, the longest path first."""
-    owners: list[Owner] = []
-    for resource in resources:
-        if resource.id.group == FLUX_GROUP and resource.id.kind == "Kustomization":
-            owners.append(_flux(resource))
-        elif resource.id.group == "helm.toolkit.fluxcd.io" and resource.id.kind == "HelmRelease":
-            # It owns what its chart renders to, and nothing by its place. Helm 4 applies on the server's side.
-            owners.append(Owner(str(resource.id), "\0", ApplyMethod.SERVER_SIDE, force=False, prunes=True, helm=True))
-        elif resource.id.group == ARGO_GROUP and resource.id.kind == "Application":
-            owners += _argo(resource)
+def find_owners(resources: Iterable[Resource], elsewhere: Iterable[Resource] = ()) -> Owners:
+    """The agents' own objects, the longest path first.
+
+    Args:
+        resources: Of one cluster, or of all.
+        elsewhere: Of other clusters: they apply what says so here, and nothing by its place.
+    """
+    owners = [owner for resource in resources for owner in _owners(resource)]
+    names = {owner.name for owner in owners}
+    owners.extend(
+        replace(owner, path=_NOWHERE)
+        for resource in elsewhere
+        for owner in _owners(resource)
+        if owner.name not in names
+    )
     return Owners(sorted(owners, key=lambda owner: (-len(owner.path), owner.name)))
+
+
+def _owners(resource: Resource) -> list[Owner]:
+    """What an object applies others as; several for an Application with several sources."""
+    kind = resource.id.group, resource.id.kind
+    if kind == (FLUX_GROUP, "Kustomization"):
+        return [_flux(resource)]
+    if kind == ("helm.toolkit.fluxcd.io", "HelmRelease"):
+        # Helm 4 applies on the server's side.
+        suspended = _mapping(resource.data.get("spec")).get("suspend") is True
+        return [
+            Owner(
+                str(resource.id), _NOWHERE, ApplyMethod.SERVER_SIDE, force=False, prunes=True, helm=True,
+                cascades=not suspended,
+            )
+        ]  # fmt: skip
+    if kind == (ARGO_GROUP, "ApplicationSet"):
+        return [_argo_set(resource)]
+    return _argo(resource) if kind == (ARGO_GROUP, "Application") else []
+
+
+def _argo_set(resource: Resource) -> Owner:
+    """Source: argo-cd, applicationset_types.go, `ApplicationsSyncPolicy`, `AllowDelete`."""
+    policy = _mapping(_mapping(resource.data.get("spec")).get("syncPolicy")).get("applicationsSync")
+    deletes = policy not in ("create-only", "create-update")
+    return Owner(str(resource.id), _NOWHERE, ApplyMethod.SERVER_SIDE, force=False, prunes=deletes, cascades=deletes)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -238,6 +270,20 @@ def handling(resource: Resource, owner: Owner | None, default: ApplyMethod) -> H
         hook = "it has no name until it is created, so whoever applies it makes another one each time"
     keep = hook or _keep(annotations, options, owner)
     return Handling(method, force, keep=keep, frozen=hook or _frozen(annotations))
+
+
+def kept_in_deletion(resource: Resource, owner: Owner) -> str:
+    """Why an object stays when the owner that applied it is deleted; empty where it goes along.
+
+    Source: argo-cd, controller/appcontroller.go, `shouldBeDeleted`; the others ask what they ask when they prune.
+    """
+    if not owner.cascades:
+        return f"{owner.name} goes, and leaves what it applied"
+    annotations = _read_by(owner, _mapping(_mapping(resource.data.get("metadata")).get("annotations")))
+    options = {part.strip() for part in str(annotations.get(SYNC_OPTIONS, "")).split(",")}
+    if "Delete=false" in options:
+        return f"{SYNC_OPTIONS} says Delete=false"
+    return _keep(annotations, options - {"Prune=false"}, replace(owner, prunes=True))
 
 
 def _read_by(owner: Owner | None, annotations: Mapping[str, Any]) -> Mapping[str, Any]:

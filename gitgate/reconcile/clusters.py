@@ -35,7 +35,12 @@ def _homes(resources: Iterable[Resource]) -> dict[_Name, set[str]]:
 
 
 def _part(side: Snapshot, name: str, own: dict[_Name, set[str]], other: dict[_Name, set[str]]) -> Snapshot:
-    return replace(side, resources=tuple(one for one in side.resources if _home(one, own, other) == name))
+    homes = [(one, _home(one, own, other) == name) for one in side.resources]
+    return replace(
+        side,
+        resources=tuple(one for one, here in homes if here),
+        agents=tuple(one for one, here in homes if not here),
+    )
 
 
 def _home(resource: Resource, own: dict[_Name, set[str]], other: dict[_Name, set[str]]) -> str:

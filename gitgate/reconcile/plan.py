@@ -15,7 +15,7 @@ from typing import Any
 
 from gitgate.location import FieldPath
 from gitgate.proposal import Snapshot
-from gitgate.reconcile.agents import Handling, Owner, Owners, find_owners, handling, owner_of
+from gitgate.reconcile.agents import Handling, Owner, Owners, find_owners, handling, kept_in_deletion, owner_of
 from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.changes import ABSENT, FieldChange, changed_fields, same
 from gitgate.reconcile.clusters import by_cluster
@@ -176,9 +176,13 @@ def make_plan(  # noqa: PLR0913 - what a plan is made of
     objects: list[PlannedObject] = []
     not_understood: dict[str, None] = {}
     duplicates: dict[ResourceId, tuple[Resource, ...]] = {}
+    owned = {_read_from(one) for one in before.resources if one.origin.owner}
     for old_side, new_side in by_cluster(before, after):
         planner = _Planner(kinds, default, old_side, new_side, state)
-        objects += [planner.plan(old, new) for old, new in pairs(old_side.resources, new_side.resources)]
+        objects += [
+            planner.plan(old, new) for old, new in pairs(old_side.resources, new_side.resources)
+            if old is not None or new is None or new.origin.owner or _read_from(new) not in owned
+        ]  # fmt: skip
         not_understood |= dict.fromkeys(planner.not_understood)
         duplicates |= find_duplicates(new_side.resources)
     objects.sort(key=_order)
@@ -189,6 +193,11 @@ def make_plan(  # noqa: PLR0913 - what a plan is made of
         unplanned=tuple(_conditional(before, after)),
         duplicates=MappingProxyType(duplicates),
     )
+
+
+def _read_from(resource: Resource) -> tuple[str, str, int]:
+    """Kind, file and document: nobody creates what an owner applied and leaves out from now on."""
+    return resource.id.kind, resource.origin.path, resource.origin.document
 
 
 def _order(item: PlannedObject) -> tuple[str, ...]:
@@ -237,6 +246,8 @@ def find_duplicates(resources: Iterable[Resource]) -> dict[ResourceId, tuple[Res
     return {found[0].id: tuple(found) for found in several.values() if len(found) > 1}
 
 
+_OWNERS = 30
+"""Owners above one another."""
 _TOLD = 20
 """Rules that are not understood, told one by one: a repository must not crowd out its own plan."""
 
@@ -258,8 +269,9 @@ class _Planner:
         self._default = default
         self._kinds = kinds
         self._evidence = Evidence(before.resources, kinds.version)
-        self._owners_before: Owners = find_owners(before.resources)
-        self._owners_after: Owners = find_owners(after.resources)
+        self._owners_before: Owners = find_owners(before.resources, before.agents)
+        self._owners_after: Owners = find_owners(after.resources, after.agents)
+        self._own = {str(one.id): one for one in (*before.agents, *before.resources)}
         self._scaled = {target: str(one.id) for one in after.resources if (target := scale_target(one)) is not None}
 
     @property
@@ -288,8 +300,7 @@ class _Planner:
     def plan(self, before: Resource | None, after: Resource | None) -> PlannedObject:
         if after is None:
             assert before is not None  # noqa: S101 - one of the two is there
-            owner = owner_of(before, self._owners_before)
-            return self._prune(before, owner, handling(before, owner, self._default))
+            return self._prune(before)
         owner = owner_of(after, self._owners_after)
         action = Action.CREATE if before is None else Action.UNCHANGED
         item = PlannedObject(id=after.id, action=action, before=before, after=after, owner=owner.name if owner else "")
@@ -376,10 +387,22 @@ class _Planner:
             return replace(item, reason=NOT_VALIDATED)
         return replace(item, changes=hide_values(data, changed_fields({}, outcome.after)))
 
-    def _prune(self, before: Resource, owner: Owner | None, how: Handling) -> PlannedObject:
-        action = Action.ORPHAN if how.keep else Action.PRUNE
+    def _prune(self, before: Resource) -> PlannedObject:
+        owner = owner_of(before, self._owners_before)
+        keep = self._kept(before, owner, 0)
+        action = Action.ORPHAN if keep else Action.PRUNE
         name = owner.name if owner else ""
-        return PlannedObject(id=before.id, action=action, before=before, after=None, reason=how.keep, owner=name)
+        return PlannedObject(id=before.id, action=action, before=before, after=None, reason=keep, owner=name)
+
+    def _kept(self, before: Resource, owner: Owner | None, depth: int) -> str:
+        """Why something that git no longer has stays in the cluster; empty where it goes."""
+        own = self._own.get(owner.name) if owner is not None else None
+        if owner is None or own is None or own is before or owner.name in self._owners_after.by_name:
+            return handling(before, owner, self._default).keep
+        # Whoever applied it is no longer in git either: what it applied goes if it goes itself, and cascades.
+        if depth < _OWNERS and self._kept(own, owner_of(own, self._owners_before), depth + 1):
+            return f"{owner.name}, which applies it, does so as well"
+        return kept_in_deletion(before, owner)
 
     def _update(
         self, item: PlannedObject, before: Resource, after: Resource, how: Handling, node: TypeNode | None

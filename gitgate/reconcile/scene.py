@@ -41,7 +41,7 @@ class Side:
     One repository may hold the same object for several clusters, so a place may have several objects; `nearest` picks.
     """
 
-    def __init__(self, resources: Iterable[Resource]) -> None:
+    def __init__(self, resources: Iterable[Resource], agents: Iterable[Resource] = ()) -> None:
         self.resources = tuple(resources)
         self.by_place: dict[Place, list[Resource]] = {}
         self.by_namespace: dict[str, list[Resource]] = {}
@@ -56,7 +56,7 @@ class Side:
         self._reached: dict[str, frozenset[str]] = {}
         for resource in self.resources:
             self._add(resource)
-        self.owners: Owners = find_owners(self.resources)
+        self.owners: Owners = find_owners(self.resources, agents)
 
     def _add(self, resource: Resource) -> None:
         self.by_place.setdefault(place_of(resource), []).append(resource)
@@ -168,8 +168,8 @@ class Scene:
 
     def __init__(self, plan: Plan, before: Snapshot, after: Snapshot) -> None:
         self.plan = plan
-        self.before = Side(before.resources)
-        self.after = Side(after.resources)
+        self.before = Side(before.resources, before.agents)
+        self.after = Side(after.resources, after.agents)
         self.changed: tuple[PlannedObject, ...] = plan.changed
         self._pairs = {id(item.after): item for item in plan.objects if item.after is not None}
 
