@@ -21,7 +21,8 @@ from gitgate.resource import Resource
 from gitgate.sources.documents import DocumentReader
 from gitgate.sources.helm_build import OUTPUT_LIMIT, HelmInput, HelmRunner, Printed, find_helm
 from gitgate.sources.helm_chart import CHART_FILE, ELSEWHERE, VALUES_FILE, ChartLoader, LoadedChart
-from gitgate.sources.helm_decisions import Decision, decisions
+from gitgate.sources.helm_decisions import renders_files
+from gitgate.sources.helm_doubts import Doubts, decided, texts_in, texts_of
 from gitgate.sources.helm_output import (
     Output,
     differing_templates,
@@ -30,7 +31,7 @@ from gitgate.sources.helm_output import (
     read_output,
 )
 from gitgate.sources.helm_request import HelmOutcome, HelmRendering, HelmRequest
-from gitgate.sources.helm_scan import CLOCK, LOOKUPS, RANDOM, Call, reachable_actions, reachable_calls
+from gitgate.sources.helm_scan import Text, reachable_actions, reachable_calls
 from gitgate.sources.helm_values import CollectedValues, ValuesError, collect_values, parameters_of, request_options
 from gitgate.sources.helm_variants import MAXIMUM, TRIED, Variant, questions, variants
 from gitgate.sources.render_cache import RenderCache
@@ -42,21 +43,6 @@ _NEEDS_VALUES = ("execution error at (", "values don't meet the specifications",
 """How Helm's complaint reads when a template calls `required` or `fail`, a schema objects, or a value is absent."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Doubts:
-    """What is written in the templates of a chart that makes one rendering tell too little.
-
-    Attributes:
-        calls: Functions that are answered otherwise when an agent installs it.
-        decisions: What is decided by what nobody knows.
-        unrendered: API versions that are asked for, where they are too many to try all answers.
-    """
-
-    calls: tuple[Call, ...]
-    decisions: tuple[Decision, ...]
-    unrendered: tuple[str, ...]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
     """A request that may be rendered."""
@@ -65,7 +51,7 @@ class _Prepared:
     chart: LoadedChart
     wanted: HelmInput
     variants: tuple[Variant, ...]
-    doubts: _Doubts
+    doubts: Doubts
     files: tuple[str, ...]
     values: tuple[tuple[FieldPath, str], ...]
     digest: str
@@ -104,16 +90,22 @@ def _ready(request: HelmRequest, chart: LoadedChart, arguments: _Arguments) -> _
         chart = replace(chart, files={**chart.files, VALUES_FILE: arguments.values.defaults})
     skipped = () if chart.remote_schema is None else ("--skip-schema-validation",)
     options = (*arguments.options, *skipped)
-    texts = {**chart.values, **{path: data.decode("utf-8", "replace") for path, data in arguments.values.files}}
-    texts[""] = json.dumps(dict(request.values), default=str)
-    actions = reachable_actions(chart.templates, texts)
-    calls = reachable_calls(actions)
+    values = tuple(_values(request, chart, arguments))
+    actions = reachable_actions(chart.templates, values)
+    if renders_files(actions):
+        actions = reachable_actions(chart.templates, (*values, *_other_files(chart)))
     kube_version = arguments.kube_versions[-1]
-    asked = questions(actions, kube_version, texts.values())
+    asked = questions(actions, kube_version, _written(request, chart, arguments))
     if request.api_versions:
         asked = replace(asked, apis=(), served=())
     cases = tuple(variants(asked, upgrades=request.upgrades, others=arguments.kube_versions[:-1]))
-    once = all(call.function in LOOKUPS for call in calls)
+    doubts = Doubts(
+        chart=chart,
+        owner=request.owner,
+        calls=reachable_calls(actions),
+        decisions=decided(actions, values, [int(version.split(".")[1]) for version in arguments.kube_versions]),
+        unrendered=asked.apis if len(asked.apis) > TRIED or len(cases) >= MAXIMUM else (),
+    )
     contexts = ((), *(case.options for case in cases[: MAXIMUM - 1]))
     wanted = HelmInput(
         files=chart.files,
@@ -123,7 +115,7 @@ def _ready(request: HelmRequest, chart: LoadedChart, arguments: _Arguments) -> _
         file_settings=arguments.file_settings,
         options=(*options, *(f"--api-versions={api}" for api in asked.served)),
         release_name=request.release_name,
-        runs=contexts if once else contexts * 2,
+        runs=contexts if doubts.certain else contexts * 2,
     )
     contents = (*wanted.values_files, *(data for _, data in arguments.file_settings))
     return _Prepared(
@@ -131,15 +123,37 @@ def _ready(request: HelmRequest, chart: LoadedChart, arguments: _Arguments) -> _
         chart=chart,
         wanted=wanted,
         variants=cases[: MAXIMUM - 1],
-        doubts=_Doubts(
-            calls,
-            decisions(actions, (int(version.split(".")[1]) for version in arguments.kube_versions)),
-            asked.apis if len(asked.apis) > TRIED or len(cases) >= MAXIMUM else (),
-        ),
+        doubts=doubts,
         files=(*chart.read_files(crds=False), *arguments.values.paths),
         values=tuple(_values_files(chart, arguments.values)),
         digest=_digest(request, chart, (*contents, repr((wanted.options, wanted.runs)).encode())),
     )
+
+
+def _values(request: HelmRequest, chart: LoadedChart, arguments: _Arguments) -> Iterator[Text]:
+    """What `tpl` may be given of the values of a release; those that the owner says itself are in no file."""
+    for path, text in chart.values.items():
+        yield from texts_in(path, text)
+    for path, data in arguments.values.files:
+        yield from texts_in(path, data.decode("utf-8", "replace"))
+    own = [text for _, text in arguments.settings]
+    own.extend(data.decode("utf-8", "replace") for _, data in arguments.file_settings)
+    yield from texts_of([dict(request.values), *own])
+
+
+def _other_files(chart: LoadedChart) -> Iterator[Text]:
+    """What a template may read with `.Files`."""
+    for path, data in chart.files.items():
+        if path not in chart.templates and path not in chart.values and b"{{" in data:
+            yield Text(path, 1, data.decode("utf-8", "replace"))
+
+
+def _written(request: HelmRequest, chart: LoadedChart, arguments: _Arguments) -> Iterator[str]:
+    """All values as they are written."""
+    yield from chart.values.values()
+    yield from (data.decode("utf-8", "replace") for _, data in arguments.values.files)
+    yield json.dumps(dict(request.values), default=str)
+    yield from (text for _, text in arguments.settings)
 
 
 def _values_files(chart: LoadedChart, collected: CollectedValues) -> Iterator[tuple[FieldPath, str]]:
@@ -175,6 +189,7 @@ class HelmBuilder:
     runs: int = 0
     cache: RenderCache = field(default_factory=RenderCache)
     charts: set[str] = field(default_factory=set)
+    _prepared: dict[str, _Prepared] = field(default_factory=dict)
     _runner: HelmRunner | None = None
     _loader: tuple[Tree, ChartLoader] | None = None
 
@@ -254,7 +269,7 @@ class HelmBuilder:
             # Told anew whenever the chart changes, as nobody judged what is fetched.
             told = tuple(replace(each, discriminator=f"{each.discriminator} {state}") for each in problems)
             if here is not None and arguments is not None:
-                ready = _ready(request, here, arguments)
+                ready = self._ready(request, here, arguments)
                 return replace(ready, absent=told, digest=f"{ready.digest} {state}")
             return HelmRendering(
                 outcome=HelmOutcome.ELSEWHERE if elsewhere else HelmOutcome.REFUSED,
@@ -263,7 +278,14 @@ class HelmBuilder:
                 digest=state,
                 complaint=problems[0].message,
             )
-        return _ready(request, chart, arguments)
+        return self._ready(request, chart, arguments)
+
+    def _ready(self, request: HelmRequest, chart: LoadedChart, arguments: _Arguments) -> _Prepared:
+        """Worked out once for base and head, and for whoever asks again."""
+        known = _digest(request, chart, (repr(arguments).encode("utf-8", "surrogatepass"),))
+        if known not in self._prepared:
+            self._prepared[known] = _ready(request, chart, arguments)
+        return self._prepared[known]
 
     def _render(self, waiting: Sequence[_Prepared]) -> None:
         if not waiting:
@@ -292,7 +314,7 @@ class HelmBuilder:
             return _failed(one, answer[0].complaint)
         passes = len(one.wanted.runs) // (len(one.variants) + 1)
         contexts = [answer[index :: len(one.variants) + 1] for index in range(len(one.variants) + 1)]
-        problems = [*one.absent, *_doubt_problems(one)]
+        problems = [*one.absent, *one.doubts.problems()]
         first, complaint = self._context(one, contexts[0], problems)
         if first is None:
             return _failed(one, complaint, problems if passes > 1 else ())
@@ -330,7 +352,7 @@ class HelmBuilder:
             return None, f"what helm printed cannot be read: {unreadable}"
         if len(outputs) == 1:
             return outputs[0], ""
-        random = _random_problem(one, differing_templates(*printed))
+        random = one.doubts.random_problem(differing_templates(*printed))
         if random not in problems:
             problems.append(random)
         return mask_differences(outputs[0], outputs[1]), "two renderings do not even hold the same objects"
@@ -414,26 +436,6 @@ def _failed(one: _Prepared, complaint: str, problems: Iterable[Problem] = ()) ->
     )
 
 
-def _doubt_problems(one: _Prepared) -> Iterator[Problem]:
-    """What the templates ask of the world outside the repository; one problem for each place."""
-    yield from _call_problems(one)
-    for decision in one.doubts.decisions:
-        message = (
-            f"the template decides by {decision.unknown}, which nobody knows before an agent installs the chart: only "
-            "one outcome was judged"
-        )
-        call = Call(decision.unknown, decision.path, decision.line)
-        yield _call_problem("helm-undecided", message, _place_of_call(one, call), call)
-    if one.doubts.unrendered:
-        apis = ", ".join(one.doubts.unrendered)
-        message = (
-            f"the chart asks whether the cluster serves {apis}: these are too many to render every case, so not all "
-            "that it may install was judged"
-        )
-        place = _whole(f"{one.request.chart}/{CHART_FILE}".lstrip("/"))
-        yield replace(_problem("helm-undecided", message, place), discriminator=apis)
-
-
 def _failed_variant(one: _Prepared, variant: Variant, complaint: str) -> Problem:
     """A case in which the agent would fail as well, and apply nothing."""
     path, line = one.chart.place_of(complaint)
@@ -445,54 +447,6 @@ def _failed_variant(one: _Prepared, variant: Variant, complaint: str) -> Problem
         code="helm-conditional-failure", message=message, location=place or one.request.owner or chart_file,
         discriminator=variant.condition,
     )  # fmt: skip
-
-
-def _call_problems(one: _Prepared) -> Iterator[Problem]:
-    for call in one.doubts.calls:
-        location = _place_of_call(one, call)
-        if call.function in LOOKUPS:
-            message = (
-                f"the template calls {call.function}, which answers with nothing here and with what it finds when "
-                "an agent installs the chart: what is applied may differ from what was judged"
-            )
-            yield _call_problem("helm-lookup", message, location, call)
-        elif call.function in CLOCK:
-            message = f"the template calls {call.function}: what is applied depends on when that happens"
-            yield _call_problem("helm-clock", message, location, call)
-    if one.chart.remote_schema is not None:
-        message = (
-            "this JSON Schema for values loads another one from the network or from a file, or cannot be read; it was "
-            "left out, and so it is not known whether the values satisfy it"
-        )
-        yield _problem("helm-remote-schema", message, _whole(one.chart.remote_schema))
-
-
-def _random_problem(one: _Prepared, templates: Sequence[str]) -> Problem:
-    paths = {one.chart.source(name) for name in templates}
-    suspects = [call for call in one.doubts.calls if call.function in RANDOM | CLOCK]
-    # A helper in another file may be what differs, so any suspect is better than none.
-    suspects.sort(key=lambda call: _place_of_call(one, call).path not in paths)
-    named = ", ".join(sorted(paths))
-    message = f"two renderings of the chart differ, so what is applied is not what was judged: {named}"
-    if suspects:
-        message += f"; {suspects[0].function} gives another result each time"
-        return _problem("helm-nondeterministic", message, _place_of_call(one, suspects[0]))
-    return _problem("helm-nondeterministic", message, _whole(min(paths, default=one.request.chart)))
-
-
-def _place_of_call(one: _Prepared, call: Call) -> Location:
-    """The template's line; a value's file, an archive or the owner where there is none."""
-    place = one.chart.places.get(call.path)
-    if place is not None and call.path in one.chart.files:
-        return Location(place, Position(call.line, 1))
-    if place is not None or call.path:
-        return _whole(place or call.path)
-    return one.request.owner or _whole(f"{one.request.chart}/{CHART_FILE}".lstrip("/"))
-
-
-def _call_problem(code: str, message: str, location: Location, call: Call) -> Problem:
-    line = location.position.line if location.precision is Precision.EXACT and location.position else ""
-    return Problem(code=code, message=message, location=location, discriminator=f"{call.function} {call.path} {line}")
 
 
 def _problem(code: str, message: str, location: Location) -> Problem:

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 
-from gitgate.sources.helm_scan import CALLS, CLOCK, RANDOM, Action, Token
+from gitgate.sources.helm_scan import CALLS, CLOCK, RANDOM, RENDERED, Action, Token, renders_texts
 
 
 class Unknown(StrEnum):
@@ -25,6 +26,9 @@ class Unknown(StrEnum):
     KUBERNETES = "the exact version of Kubernetes"
     HELM = "the exact version of Helm"
     APIS = "the list of everything that the cluster serves"
+    TEMPLATE = "a template that is put together while rendering"
+    FILE = "a file of the chart"
+    """Known, but not looked through unless it is rendered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ _COMPARES = frozenset((
     "mustRegexMatch", "regexFind", "mustRegexFind", "regexFindAll", "mustRegexFindAll", "semverCompare", "any", "all",
     "pluck", "pick", "omit", "slice", "mustSlice", "rest", "mustRest", "initial", "mustInitial", "without",
     "mustWithout", "repeat", "until", "untilStep", "seq", "mod", "replace", "regexReplaceAll", "mustRegexReplaceAll",
-    "regexReplaceAllLiteral", "mustRegexReplaceAllLiteral", "fail", "tpl",
+    "regexReplaceAllLiteral", "mustRegexReplaceAllLiteral", "fail",
 ))  # fmt: skip
 """Functions that make something else of one value than of another."""
 _OF_NUMBERS = frozenset(("default", "coalesce", "and", "or", "not", "empty", "ternary"))
@@ -58,7 +62,7 @@ _TAKES = frozenset(("index", "get", "hasKey", "dig"))
 """Those that do so for what they are given after the first, in which they look."""
 _OF_VERSIONS = frozenset((
     "eq", "ne", "has", "mustHas", "hasKey", "contains", "hasPrefix", "hasSuffix", "get", "dig", "pluck", "last",
-    "mustLast", "repeat", "until", "untilStep", "tpl",
+    "mustLast", "repeat", "until", "untilStep",
 ))  # fmt: skip
 _PATTERNS = frozenset((
     "regexMatch", "mustRegexMatch", "regexFind", "mustRegexFind", "regexFindAll", "mustRegexFindAll",
@@ -78,12 +82,17 @@ _NAMED: tuple[tuple[re.Pattern[str], Unknown], ...] = (
     (re.compile(r"\.Capabilities\.KubeVersion(?:\.(?!Major$|Minor$)\w+)?$"), Unknown.KUBERNETES),
     (re.compile(r"\.Capabilities\.HelmVersion(?:\.\w+)?$"), Unknown.HELM),
     (re.compile(r"\.Capabilities\.APIVersions$"), Unknown.APIS),
+    (re.compile(r"\.Files(?:\.\w+)?$"), Unknown.FILE),
 )
 _LITERALS = {
     "Revision": Unknown.REVISION, "KubeVersion": Unknown.KUBERNETES, "GitVersion": Unknown.KUBERNETES,
     "HelmVersion": Unknown.HELM, "APIVersions": Unknown.APIS,
 }  # fmt: skip
 """Names by which `index` and its kind reach the same."""
+_JOINS = frozenset(
+    ("printf", "print", "println", "cat", "join", "replace", "regexReplaceAll", "regexReplaceAllLiteral")
+)
+_DECODES = frozenset(("b64dec", "b32dec", "decryptAES"))
 _CHOOSES = frozenset(("list", "first", "last", "default", "coalesce", "ternary", "index", "get"))
 """Functions that give one of the values that they are given, none that is new."""
 _REACHES = frozenset(("index", "get", "dig", "pluck", "pick"))
@@ -98,19 +107,25 @@ def decisions(actions: Sequence[Action], minors: Iterable[int]) -> tuple[Decisio
         actions: All that rendering reaches.
         minors: Of the Kubernetes versions that the chart is rendered for; the others compare alike whatever the patch.
     """
-    knowledge = _Knowledge()
-    while knowledge.grows(actions):
-        pass
+    knowledge = _Knowledge.of(actions)
     written = (word.literal for action in actions for word in action.words if word.literal is not None)
     chart = _Chart(frozenset(minors), tuple(literal for literal in written if _VERSION.search(literal)))
     found = {
         Decision(unknown, action.path, action.line)
         for action in actions
-        for unknown in knowledge.of_action(action)
+        for unknown in knowledge.of_action(action) - {Unknown.FILE}
         if _decides(action, unknown, knowledge, chart)
     }
     found.update(Decision(Unknown.APIS, action.path, action.line) for action in actions if _asks_for_any(action))
     return tuple(sorted(found, key=lambda one: (one.path, one.line, one.unknown)))
+
+
+def renders_files(actions: Sequence[Action]) -> bool:
+    """May `tpl` be given a file of the chart?"""
+    if not renders_texts(actions):
+        return False
+    knowledge = _Knowledge.of(actions)
+    return any(Unknown.FILE in knowledge.of_text(action) for action in actions if renders_texts((action,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +148,25 @@ class _Knowledge:
     variables: dict[tuple[str, str | None, str], set[Unknown]] = field(default_factory=dict)
     scopes: dict[str | None, set[Unknown]] = field(default_factory=dict)
 
-    def grows(self, actions: Sequence[Action]) -> bool:
+    @staticmethod
+    def of(actions: Iterable[Action]) -> _Knowledge:
+        """Follow all actions until nothing more is learned."""
+        knowledge = _Knowledge()
+        actions = tuple(actions)
+        if not any(knowledge.of_tokens(action, action.words) for action in actions):
+            return knowledge
+        followed = [(_without_comparisons(action), _assigned(action)) for action in actions if not _first(action)]
+        while knowledge._grows(followed):
+            pass
+        return knowledge
+
+    def _grows(self, followed: Iterable[tuple[Action, tuple[str, ...]]]) -> bool:
         """Follow every action once; was anything learned?"""
         before = sum(map(len, (*self.variables.values(), *self.scopes.values())))
-        for action in actions:
-            unknown = self.of_action(_without_comparisons(action))
-            if not unknown or _first(action):
+        for action, names in followed:
+            unknown = self.of_action(action)
+            if not unknown:
                 continue
-            names = _assigned(action)
             for name in names:
                 self.variables.setdefault(_variable(action, name), set()).update(unknown)
             if not names:
@@ -151,6 +177,11 @@ class _Knowledge:
         """What is not known of all that an action names."""
         return self.of_tokens(action, action.words).union(*(self.of_included(name) for name in action.included))
 
+    def of_text(self, action: Action) -> set[Unknown]:
+        """The same without what comes of texts that are rendered: that is no text to be rendered any more."""
+        names = (name for name in action.included if name != RENDERED)
+        return self.of_tokens(action, action.words).union(*map(self.of_included, names))
+
     def of_included(self, name: str | None) -> set[Unknown]:
         """What a named template prints; an empty name is the body of a file, None may be any."""
         if name is None:
@@ -160,15 +191,14 @@ class _Knowledge:
     def of_tokens(self, action: Action, tokens: Iterable[Token]) -> set[Unknown]:
         """What is not known of some tokens themselves."""
         found: set[Unknown] = set()
-        reaches = any(word.kind == "word" and word.written in _REACHES for word in action.words)
         for token in tokens:
             written = token.written
             if token.kind == "word":
                 found.update(_of_function(written))
-            elif token.kind == "text" and reaches and written[1:-1] in _LITERALS:
-                found.add(_LITERALS[written[1:-1]])
+            elif token.kind == "text":
+                found.update(_of_literal(token, action))
             elif token.kind == "field":
-                found.update(unknown for pattern, unknown in _NAMED if pattern.search(written))
+                found.update(_of_field(written))
                 found.update(self._of_variable(action, written))
         return found
 
@@ -184,13 +214,46 @@ def _variable(action: Action, name: str) -> tuple[str, str | None, str]:
     return ("" if action.scope is not None else action.path, action.scope, name)
 
 
-def _of_function(name: str) -> Iterator[Unknown]:
+def _of_literal(token: Token, action: Action) -> Iterator[Unknown]:
+    written = token.written
+    if ("{" in written or "}" in written or "%c" in written or "\\" in written) and _is_part_of_template(token, action):
+        yield Unknown.TEMPLATE
+    name = written[1:-1]
+    if name in _LITERALS and any(word.kind == "word" and word.written in _REACHES for word in action.words):
+        yield _LITERALS[name]
+
+
+def _is_part_of_template(token: Token, action: Action) -> bool:
+    """Braces that are not closed, a whole template into which something is put, or a character by its number."""
+    text = token.literal or ""
+    puts = any(word.kind == "word" and word.written in _JOINS for word in action.words)
+    return not is_closed(text) or ("{{" in text and puts) or text in {"{", "}"} or "%c" in text
+
+
+def is_closed(text: str) -> bool:
+    """Are the braces of its actions in pairs?"""
+    return text.count("{{") == text.count("}}")
+
+
+@lru_cache(maxsize=10_000)
+def _of_field(written: str) -> frozenset[Unknown]:
+    return frozenset(unknown for pattern, unknown in _NAMED if pattern.search(written))
+
+
+@lru_cache(maxsize=1_000)
+def _of_function(name: str) -> frozenset[Unknown]:
+    return frozenset(_unknown_of(name))
+
+
+def _unknown_of(name: str) -> Iterator[Unknown]:
     if name in CLOCK:
         yield Unknown.TIME
     elif name == "randInt":
         yield Unknown.NUMBER
     elif name in RANDOM and name not in {"keys", "values"}:
         yield Unknown.CHANCE
+    elif name in _DECODES:
+        yield Unknown.TEMPLATE
 
 
 def _assigned(action: Action) -> tuple[str, ...]:
@@ -205,6 +268,8 @@ def _decides(action: Action, unknown: Unknown, knowledge: _Knowledge, chart: _Ch
     if unknown in _VERSIONS:
         return _tells_versions_apart(action, unknown, knowledge, chart)
     words = {word.written for word in action.words if word.kind == "word"}
+    if unknown is Unknown.TEMPLATE:
+        return "tpl" in words and unknown in knowledge.of_text(action)
     if _is_handed_on(action, unknown, knowledge):
         return True
     if unknown is Unknown.APIS:
@@ -258,6 +323,8 @@ def _comparisons(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
 
 def _without_comparisons(action: Action) -> Action:
     """The action with an answer in the place of each `semverCompare` of a version."""
+    if all(token.written != "semverCompare" for token in action.tokens):
+        return action
     tokens = list(action.tokens)
     for part in _comparisons(action.tokens):
         for token in part:
@@ -321,7 +388,7 @@ def _cleaning(action: Action) -> frozenset[str]:
 def _arguments(action: Action) -> Iterator[Token]:
     """What an action hands to the named templates that it includes."""
     for index, token in enumerate(action.tokens):
-        if token.kind != "word" or token.written not in CALLS:
+        if token.kind != "word" or token.written not in CALLS | {"tpl"}:
             continue
         if index and action.tokens[index - 1].written == "|":
             yield from action.tokens[: index - 1]

@@ -1,14 +1,15 @@
 """What templates of a chart call: functions that ask a cluster, a name server, the clock or a random source.
 
-The scan sees names that are written in a template. `tpl` can be made to call a function whose name is put together
-while rendering; what then differs between two renderings is found by comparing them.
+The scan sees names that are written in a template, also in a text that `tpl` may render. Where such a text is put
+together while rendering, nothing tells what it calls (`helm_decisions.py`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 LOOKUPS = frozenset(("lookup", "getHostByName"))
 """What Helm answers from the cluster or the network when it installs, and with nothing when it renders for review."""
@@ -29,6 +30,15 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _BLOCKS = frozenset(("if", "range", "with", "block"))
+_ESCAPED = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)", re.DOTALL)
+_ESCAPES = {
+    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", "'": "'", '"': '"',
+}  # fmt: skip
+"""Source: go.dev/ref/spec, "Rune literals"."""
+RENDERED = "\0tpl"
+"""Stands for the texts that `tpl` may render."""
+_NESTED = 4
+"""Literals in literals that are followed."""
 CALLS = frozenset(("include", "template"))
 
 
@@ -62,7 +72,10 @@ class Token:
     @property
     def literal(self) -> str | None:
         """The text of a literal; None for anything else."""
-        return self.written[1:-1] if self.kind == "text" else None
+        if self.kind != "text":
+            return None
+        text = self.written[1:-1]
+        return text if self.written[0] == "`" or "\\" not in text else _ESCAPED.sub(_unescaped, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +85,7 @@ class Action:
     Attributes:
         path: The template.
         line: Where it begins, from 1.
-        scope: The named template that it stands in; None for what a file renders to.
+        scope: The named template that it stands in, or texts for `tpl`; None for what a file renders to.
         tokens: Without comments.
         words: Without signs.
         lines: Of the words.
@@ -87,15 +100,35 @@ class Action:
 
     @property
     def included(self) -> Iterator[str | None]:
-        """Named templates that it includes; None for a computed name, empty for a file of the chart."""
+        """Named templates that it includes; None for a computed name, empty for a file of the chart.
+
+        What `tpl` renders, whatever that is, counts as one named template.
+        """
         for index, word in enumerate(self.words):
             if word.kind == "word" and word.written in CALLS:
                 yield _included(self.words[index + 1 : index + 4])
+            elif word.kind == "word" and word.written == "tpl":
+                yield RENDERED
         if self.words and self.words[0].written == "block" and len(self.words) > 1:
             yield self.words[1].literal
 
 
-def reachable_actions(templates: Mapping[str, str], texts: Mapping[str, str]) -> tuple[Action, ...]:
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text that `tpl` may render.
+
+    Attributes:
+        path: The file that has it; empty for what an owner says itself.
+        line: Where it begins, from 1.
+        text: As it is meant, not as it is spelt.
+    """
+
+    path: str
+    line: int
+    text: str
+
+
+def reachable_actions(templates: Mapping[str, str], texts: Iterable[Text] = ()) -> tuple[Action, ...]:
     """What rendering can reach, sorted by file and line.
 
     A file's body is always rendered; a named template only if something that is reached includes it. A name that is
@@ -103,14 +136,21 @@ def reachable_actions(templates: Mapping[str, str], texts: Mapping[str, str]) ->
 
     Args:
         templates: Texts of the files below `templates/`, by path; those of subcharts as well.
-        texts: Values that `tpl` may render, by path.
+        texts: Values, and what a template reads with `.Files`.
     """
     found = list(_actions_of(templates))
     reached = _reached(found)
-    if any(word.written == "tpl" and word.kind == "word" for action in reached for word in action.words):
-        found.extend(_actions_of(texts))
+    if renders_texts(reached):
+        for text in texts:
+            found.extend(_placed(action, text.line - 1) for action in _scan(text.path, text.text))
+        found.extend(_actions_of_literals(found))
         reached = _reached(found)
     return tuple(sorted(reached, key=lambda action: (action.path, action.line)))
+
+
+def renders_texts(actions: Iterable[Action]) -> bool:
+    """Is there a `tpl`, which renders what it is given as a template?"""
+    return any(word.written == "tpl" and word.kind == "word" for action in actions for word in action.words)
 
 
 def reachable_calls(actions: tuple[Action, ...]) -> tuple[Call, ...]:
@@ -140,13 +180,48 @@ def _reached(actions: list[Action]) -> list[Action]:
     return [action for name in reached for action in scopes[name]]
 
 
+def _actions_of_literals(actions: Iterable[Action]) -> Iterator[Action]:
+    """Actions in literals, which `tpl` may render, and in literals of these."""
+    pending = [(action, 0) for action in actions]
+    while pending:
+        action, depth = pending.pop()
+        for word in action.words:
+            text = word.literal
+            for inner in _scan(action.path, text) if text is not None and "{{" in text else ():
+                found = _placed(inner, action.line - 1)
+                yield found
+                if depth < _NESTED:
+                    pending.append((found, depth + 1))
+
+
+def _placed(action: Action, above: int) -> Action:
+    """An action of a text that `tpl` may render, below some lines of its file."""
+    lines = tuple(line + above for line in action.lines)
+    return replace(action, line=action.line + above, lines=lines, scope=action.scope or RENDERED)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code = match[1]
+    if code in _ESCAPES:
+        return _ESCAPES[code]
+    if len(code) == 1:
+        return match[0]  # which Helm refuses
+    number = int(code[1:], 16) if code[0] in "xuU" else int(code, 8)
+    return chr(number) if number < 0x110000 else match[0]
+
+
 def _actions_of(files: Mapping[str, str]) -> Iterator[Action]:
     for path, text in sorted(files.items()):
         yield from _scan(path, text)
 
 
-def _scan(path: str, text: str) -> Iterator[Action]:
-    """The actions of one file, each with the named template that it stands in."""
+@lru_cache(maxsize=2_000)
+def _scan(path: str, text: str) -> tuple[Action, ...]:
+    """The actions of one file, each with the named template that it stands in; releases share their charts."""
+    return tuple(_actions(path, text))
+
+
+def _actions(path: str, text: str) -> Iterator[Action]:
     stack: list[str | None] = [None]
     counted = 0
     line = 1

@@ -182,3 +182,63 @@ def test_the_plan_names_what_it_leaves_out(repository: RepositoryBuilder) -> Non
     ended = gitgate("plan", "main", "change", cwd=repository.path)
     told = "Not in this plan: ConfigMap shop/more, as a chart renders it so only where the cluster has a.example/v1"
     assert told in ended.stdout
+
+
+LOOKUP = '{{ $old := lookup "v1" "Secret" "shop" "web" }}\n{{ if $old }}\n%s{{ end }}\n'
+UNSEEN = {
+    "a branch that a lookup opens": (LOOKUP, "schema/helm-lookup"),
+    "a branch that the clock opens": (
+        "{{ if gt (now | unixEpoch | int) 1999999999 }}\n%s{{ end }}\n",
+        "schema/helm-undecided",
+    ),
+}
+
+
+@pytest.mark.parametrize("situation", UNSEEN)
+def test_what_is_edited_in_a_branch_that_is_not_rendered_is_new(repository: RepositoryBuilder, situation: str) -> None:
+    template, rule = UNSEEN[situation]
+    good = config_map("more").replace("  namespace: shop\n", "")
+    base = {**FLUX, "chart/templates/evil.yaml": template % good}
+    ended = judge(repository, base, template % PRIVILEGED)
+    assert ended.code == 1, ended.stdout
+    assert ended.rules() == [rule]
+
+
+@pytest.mark.parametrize("situation", UNSEEN)
+def test_a_branch_that_is_not_rendered_is_no_obstacle_to_other_changes(
+    repository: RepositoryBuilder, situation: str
+) -> None:
+    template, _ = UNSEEN[situation]
+    good = config_map("more").replace("  namespace: shop\n", "")
+    repository.commit({**FLUX, "chart/templates/evil.yaml": template % good})
+    repository.branch("change")
+    repository.commit({"clusters/one/shop.yaml": RELEASE.replace("10m", "20m")}, branch="change")
+    assert check(repository.path, "--base", "main", "--head", "change").code == 0
+
+
+TIMED = "{{ if gt (now | unixEpoch | int) 1999999999 }}x{{ end }}"
+TEMPLATES: dict[str, dict[str, Content | None]] = {
+    "a value that is spelt otherwise": {
+        "chart/templates/evil.yaml": "# {{ tpl .Values.a . }}\n",
+        "chart/values.yaml": 'a: "' + TIMED.replace("{{", r"\x7b\x7b") + '"\n',
+    },
+    "a text of the chart": {"chart/templates/evil.yaml": '{{ tpl (.Files.Get "evil.txt") . }}\n', "chart/evil.txt": TIMED},
+    "two halves in the values": {
+        "chart/templates/evil.yaml": "{{ tpl (print .Values.a .Values.b) . }}\n",
+        "chart/values.yaml": "a: '# {{ no'\nb: 'w }}' # {{\n",
+    },
+    "two halves in the release": {
+        "chart/templates/evil.yaml": "{{ tpl (print .Values.a .Values.b) . }}\n",
+        "clusters/one/shop.yaml": RELEASE + "  values: {a: '# {{ no', b: 'w }}'}\n",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("situation", TEMPLATES)
+def test_what_tpl_renders_is_looked_through(repository: RepositoryBuilder, situation: str) -> None:
+    repository.commit(FLUX)
+    repository.branch("change")
+    repository.commit(TEMPLATES[situation], branch="change")
+    ended = check(repository.path, "--base", "main", "--head", "change")
+    assert ended.code == 1, ended.stdout
+    assert "schema/helm-undecided" in ended.rules()

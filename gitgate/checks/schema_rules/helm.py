@@ -130,7 +130,7 @@ RULES: tuple[Rule, ...] = (
         what=(
             "A template that rendering reaches compares the time, a random value, the number of the release's "
             "revision, or an exact version of Kubernetes or Helm; or it asks for so many API versions that not every "
-            "answer was tried."
+            "answer was tried; or `tpl` renders a text that is put together while rendering."
         ),
         why=(
             "One outcome was rendered and judged; the agent may apply the other one. Whether a release is upgraded, "

@@ -7,7 +7,7 @@ from gitgate.sources.helm_scan import reachable_actions
 
 
 def decided(template: str, *minors: int) -> list[tuple[str, int]]:
-    actions = reachable_actions({"a.yaml": template}, {})
+    actions = reachable_actions({"a.yaml": template})
     return [(one.unknown.name, one.line) for one in decisions(actions, minors or (33,))]
 
 
@@ -67,6 +67,15 @@ DECIDED = {
     "an API version of several parts": (
         '{{ if .Capabilities.APIVersions.Has (printf "%s/%s" "a" "v1") }}{{ end }}', ("APIS", 1),
     ),
+    "a template in a template": (
+        '{{ if eq (tpl "{{ now | date \\"2006\\" }}" .) "2027" }}{{ end }}', ("TIME", 1),
+    ),
+    "a template of several parts": ('{{ tpl (printf "{{ %s }}" "now") . }}', ("TEMPLATE", 1)),
+    "a template of halves": ('{{ tpl (print "{{ no" "w }}") . }}', ("TEMPLATE", 1)),
+    "a template of single braces": ('{{ tpl (print "{" "{ now }" "}") . }}', ("TEMPLATE", 1)),
+    "a template of characters": ('{{ tpl (printf "%c%c now }}" 123 123) . }}', ("TEMPLATE", 1)),
+    "a template with escapes": (r'{{ tpl (print "\x7b\x7b" " now }}") . }}', ("TEMPLATE", 1)),
+    "a template in disguise": ('{{ $t := b64dec "e3sgbm93IH19" }}\n{{ tpl $t . }}', ("TEMPLATE", 2)),
     "all that is served, as text": ('{{ if contains "x" (toString .Capabilities.APIVersions) }}{{ end }}', ("APIS", 1)),
     "all that is served, in a variable": ("{{ $a := .Capabilities.APIVersions }}\n{{ range $a }}{{ end }}", ("APIS", 2)),
 }  # fmt: skip
@@ -103,6 +112,9 @@ PRINTED = {
     "one API version": '{{ if .Capabilities.APIVersions.Has "a/v1" }}{{ end }}',
     "one API version of a variable": '{{ $a := .Capabilities.APIVersions }}{{ if $a.Has "a/v1" }}{{ end }}',
     "one API version of the values": "{{ if .Capabilities.APIVersions.Has .Values.api }}{{ end }}",
+    "a template of values": '{{ tpl .Values.x . }}{{ tpl (toYaml .Values.y) $ }}{{ tpl (printf "%s" .Values.z) . }}',
+    "a template that is written": '{{ tpl "{{ .Values.x }}" . }}',
+    "braces for others": "{{ printf `{{ %s }}` .Values.x }}",
     "one API version in the list": '{{ if has "a/v1" .Capabilities.APIVersions }}{{ end }}',
     "a helper that nobody includes": '{{ define "x" }}{{ if eq (now | date "2006") "2027" }}{{ end }}{{ end }}',
     "a comment": "{{/* if gt now 1 */}}",

@@ -9,7 +9,7 @@ HAS = '{{{{ if .Capabilities.APIVersions.Has "{}" }}}}{{{{ end }}}}'
 
 
 def asked(template: str, version: str = "1.33") -> Questions:
-    return questions(reachable_actions({"a.yaml": template}, {}), version)
+    return questions(reachable_actions({"a.yaml": template}), version)
 
 
 SERVED = {
@@ -60,9 +60,9 @@ def test_what_templates_ask_is_known(situation: str) -> None:
 
 def test_api_versions_of_values_are_asked_where_templates_take_them_from_there() -> None:
     values = "api: a.example/v1\nimage: registry.example.com/team/v1/web\nmore: [b.example/v1beta1/Thing]\n"
-    taken = reachable_actions({"a.yaml": "{{ if .Capabilities.APIVersions.Has .Values.api }}{{ end }}"}, {})
+    taken = reachable_actions({"a.yaml": "{{ if .Capabilities.APIVersions.Has .Values.api }}{{ end }}"})
     assert questions(taken, "1.33", [values]).apis == ("a.example/v1", "b.example/v1beta1/Thing")
-    written = reachable_actions({"a.yaml": HAS.format("c.example/v1")}, {})
+    written = reachable_actions({"a.yaml": HAS.format("c.example/v1")})
     assert questions(written, "1.33", [values]).apis == ("c.example/v1",)
 
 
