@@ -229,7 +229,7 @@ class Locator:
     @cached_property
     def _rendered(self) -> dict[tuple[ResourceId | None, Origin], Resource]:
         # An object that is always there goes before one that may take its place.
-        every = (*self._snapshot.conditional, *self._snapshot.resources)
+        every = (*self._snapshot.conditional.present, *self._snapshot.resources)
         return {(resource.id, resource.origin): resource for resource in every}
 
     @cached_property

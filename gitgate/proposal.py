@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -55,6 +55,28 @@ class Coverage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Conditional:
+    """What of a tree depends on something that is known in the cluster only; each object names it as its `condition`.
+
+    Attributes:
+        present: Objects that may be there as well, or in the place of one of the snapshot's resources. They are judged
+            like all others, and are in no plan.
+        absent: Resources of the snapshot that may not be there.
+    """
+
+    present: tuple[Resource, ...] = ()
+    absent: tuple[Resource, ...] = ()
+
+    @staticmethod
+    def of(parts: Iterable[Conditional]) -> Conditional:
+        """All of several together."""
+        parts = tuple(parts)
+        return Conditional(
+            tuple(one for part in parts for one in part.present), tuple(one for part in parts for one in part.absent)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything that one tree would put in the cluster.
 
@@ -67,8 +89,7 @@ class Snapshot:
         unread: Objects of the base of which nothing tells whether they stay, by origin and name, and why. They are
             among the resources.
         failed_groups: API groups of objects in files that could not be rendered, as they are written there.
-        conditional: Objects that may be there as well, or in the place of one of the resources: what they depend on is
-            known in the cluster only. They are judged like all others, and are in no plan.
+        conditional: What may be otherwise in the cluster.
         agents: Of a part of a snapshot, one cluster: the objects of the others, among which are those of its agents.
     """
 
@@ -79,7 +100,7 @@ class Snapshot:
     elsewhere: Mapping[tuple[str, str], str] = field(default_factory=lambda: MappingProxyType({}))
     unread: Mapping[tuple[Origin, ResourceId], str] = field(default_factory=lambda: MappingProxyType({}))
     failed_groups: frozenset[str] = frozenset()
-    conditional: tuple[Resource, ...] = ()
+    conditional: Conditional = field(default_factory=Conditional)
     agents: tuple[Resource, ...] = ()
 
 
@@ -101,3 +122,18 @@ class Proposal:
     rulebook: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
     proposed_rulebook: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
     rulebook_defect: tuple[str, str] | None = None
+
+
+def newly_conditional(before: Snapshot, after: Snapshot) -> Iterator[tuple[Resource, Resource]]:
+    """Objects that are there for certain in one tree and may be absent in the other, as both have them."""
+    certain = {_place(one): one for one in before.resources}
+    for one in before.conditional.absent:
+        certain.pop(_place(one), None)
+    for one in after.conditional.absent:
+        old = certain.get(_place(one))
+        if old is not None:
+            yield old, one
+
+
+def _place(resource: Resource) -> tuple[object, ...]:
+    return (*resource.id.identity, resource.origin.owner, resource.origin.cluster)

@@ -100,7 +100,7 @@ class Resource:
         origin: Where it came from.
         unresolved: Fields of which nothing in the repository tells the value: with a variable, or left to a patch.
         otherwise: The object where the cluster has no value for such a variable either, so that defaults hold.
-        condition: What must hold for it to be there, `the release is upgraded`; empty where it always is.
+        condition: Of what may be otherwise in the cluster: where that is so, `the release is upgraded`. Else empty.
         guessed: Fields with a variable whose value something may replace that only the cluster can read.
     """
 

@@ -23,7 +23,7 @@ from gitgate.checks.schema_rules import SCHEMA_RULE_LIST, SCHEMA_RULES
 from gitgate.errors import SettingsError
 from gitgate.finding import Finding, Rule, Severity, stable_field
 from gitgate.location import FieldPath, Location, format_field_path
-from gitgate.proposal import Coverage, Problem, Proposal, Snapshot
+from gitgate.proposal import Coverage, Problem, Proposal, Snapshot, newly_conditional
 from gitgate.report import CheckStatus
 from gitgate.resource import Resource
 from gitgate.schema.catalog import KindSchema, SchemaCatalog
@@ -61,7 +61,7 @@ class SchemaCheck:
         if allowed is None:
             allowed = frozenset(
                 resource.id.group
-                for resource in (*proposal.before.resources, *proposal.before.conditional)
+                for resource in (*proposal.before.resources, *proposal.before.conditional.present)
                 if not any(judge.knows(resource) for judge in judges)
             )
             # A repair makes nothing new of what the base has and cannot render.
@@ -77,7 +77,7 @@ class SchemaCheck:
         )
         unjudged = Counter(
             f"{resource.id.api_version} {resource.id.kind}"
-            for resource in (*proposal.after.resources, *proposal.after.conditional)
+            for resource in (*proposal.after.resources, *proposal.after.conditional.present)
             if not any(judge.knows(resource) for judge in judges)
         )
         reason, remedy = _unfinished(proposal)
@@ -86,6 +86,7 @@ class SchemaCheck:
                 *_weighed(after, proposal.before),
                 *_definition_findings(proposal),
                 *(_finding("agent-source-changed", words, one, field) for one, field, words in moved_owners(proposal)),
+                *_conditional_deletions(proposal),
                 *_rulebook_findings(proposal, settings),
                 *(_problem_finding(problem) for problem in imported.problems),
             ),
@@ -169,7 +170,7 @@ def _judge_snapshot(
         for finding in _merge_versions(by_version):
             told.add((finding.fingerprint, finding.message))
             yield finding
-    for resource in snapshot.conditional:
+    for resource in snapshot.conditional.present:
         yield from _granted(resource)
         by_version = {judge.version: _judge_resource(resource, judge, allowed, memory) for judge in judges}
         for finding in _merge_versions(by_version):
@@ -184,6 +185,28 @@ def _granted(resource: Resource) -> Iterator[Finding]:
         yield _finding("agent-unknown-grant", message, resource, path, discriminator=told)
 
 
+def _conditional_deletions(proposal: Proposal) -> Iterator[Finding]:
+    """What the chart no longer renders in some cases: the agent deletes it there, and no plan shows that."""
+    for old, resource in newly_conditional(proposal.before, proposal.after):
+        if _is_kept(old):
+            continue
+        words = f"{resource.id} is deleted where {resource.condition}, as the chart does not render it then"
+        finding = _finding("helm-conditional-deletion", words, resource, ())
+        certain = _UPGRADED in resource.condition or (resource.id.group, resource.id.kind) in _TAKES_ALONG
+        yield finding if certain else replace(finding, severity=Severity.WARNING)
+
+
+def _is_kept(resource: Resource) -> bool:
+    """Does Helm leave it alone, or is it a hook, which belongs to no release?"""
+    metadata = resource.data.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
+    told = annotations if isinstance(annotations, Mapping) else {}
+    return told.get("helm.sh/resource-policy") == "keep" or bool(told.get("helm.sh/hook"))
+
+
+_UPGRADED = "upgraded"
+_TAKES_ALONG = frozenset((("", "Namespace"), ("", "PersistentVolumeClaim"), CRD_KIND))
+"""Kinds with which others go, or data."""
 _NOT_SERVED = frozenset(("schema/removed-kind", "schema/kind-not-yet-served"))
 _READ = frozenset({Coverage.JUDGED, Coverage.CONSUMED, Coverage.FAILED, Coverage.OPAQUE})
 
@@ -199,7 +222,7 @@ def _weighed(findings: Iterable[Finding], before: Snapshot) -> Iterator[Finding]
 
 
 def _rejected(snapshot: Snapshot, kinds: frozenset[str]) -> Iterator[Finding]:
-    for resource in (*snapshot.resources, *snapshot.conditional):
+    for resource in (*snapshot.resources, *snapshot.conditional.present):
         if resource.id.is_one_of(kinds):
             where = f" (where {resource.condition})" if resource.condition else ""
             yield _finding("rejected-kind", f"settings reject the kind {resource.id.kind}{where}", resource, ("kind",))

@@ -16,6 +16,7 @@ from typing import Any
 from gitgate.policy.evaluation import DEFAULT_NAMESPACE, Request
 from gitgate.policy.matching import Target, plural_of
 from gitgate.policy.workloads import pod_of, template_path
+from gitgate.proposal import Snapshot, newly_conditional
 from gitgate.resource import Resource
 
 Scope = Mapping[tuple[str, str], tuple[str, bool]]
@@ -107,13 +108,17 @@ def plan_requests(
     return Requests(tuple(proposed), tuple(standing))
 
 
-def conditional_requests(before: Iterable[Resource], after: Iterable[Resource], kinds: Kinds) -> Requests:
-    """What objects ask for that may be there or not: each is judged as a CREATE, in both trees."""
+def conditional_requests(before: Snapshot, after: Snapshot, kinds: Kinds) -> Requests:
+    """What objects ask for that may be there or not: each is judged as a CREATE, in both trees.
+
+    One that was there for certain, and now may not be, is a DELETE as well.
+    """
     standing, proposed = (
-        tuple(request for resource in resources for request in _requests(resource, None, "CREATE", kinds))
-        for resources in (before, after)
+        tuple(request for one in held.conditional.present for request in _requests(one, None, "CREATE", kinds))
+        for held in (before, after)
     )
-    return Requests(proposed, standing)
+    deleted = tuple(replace(_deletion(old, kinds), resource=new) for old, new in newly_conditional(before, after))
+    return Requests((*proposed, *deleted), standing)
 
 
 def _otherwise(resources: Iterable[Resource], readings: Readings, kinds: Kinds) -> Iterator[Request]:

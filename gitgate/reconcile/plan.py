@@ -220,10 +220,10 @@ def _assumptions(objects: list[PlannedObject], *, live: bool) -> tuple[str, ...]
 def _conditional(before: Snapshot, after: Snapshot) -> Iterator[str]:
     """What is not planned, as charts render it only where something holds in the cluster, and the change touches it."""
     known: dict[ResourceId, list[Mapping[str, Any]]] = {}
-    for resource in before.conditional:
+    for resource in before.conditional.present:
         known.setdefault(resource.id, []).append(resource.data)
     changed: dict[str, list[str]] = {}
-    for resource in after.conditional:
+    for resource in after.conditional.present:
         if resource.data not in known.get(resource.id, ()):
             changed.setdefault(resource.condition, []).append(str(resource.id))
     for condition, names in sorted(changed.items()):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gitgate import bundled
 from gitgate.location import Location, Precision, format_field_path
-from gitgate.proposal import Coverage, Problem
+from gitgate.proposal import Conditional, Coverage, Problem
 from gitgate.resource import Resource
 from gitgate.settings import ClusterSetting, Settings, SourceSetting
 from gitgate.sources.documents import DocumentReader
@@ -47,7 +47,7 @@ class Rendering:
     resources: tuple[Resource, ...] = ()
     problems: tuple[Problem, ...] = ()
     files: Mapping[str, Coverage] = field(default_factory=lambda: MappingProxyType({}))
-    conditional: tuple[Resource, ...] = ()
+    conditional: Conditional = field(default_factory=Conditional)
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gitgate.location import Location, Precision
-from gitgate.proposal import Coverage, Problem
+from gitgate.proposal import Conditional, Coverage, Problem
 from gitgate.resource import Resource
 from gitgate.sources.base import Rendering, SourceContext
 from gitgate.sources.charts import CHART_FILE, Chart, find_charts, standalone_charts
@@ -36,28 +36,25 @@ class HelmSource:
         if not charts:
             return Rendering()
         from gitgate.sources.helm_request import HelmOutcome  # noqa: PLC0415 - see `SourceContext.helm`
-        from gitgate.sources.helm_variants import only_under_conditions, under  # noqa: PLC0415
+        from gitgate.sources.helm_variants import conditional  # noqa: PLC0415
 
         context.progress(f"rendering {len(charts)} charts")
         answers = context.helm.template_all(tree, [_request(chart) for chart in charts])
         resources: list[Resource] = []
-        conditional: list[Resource] = []
+        otherwise: list[Conditional] = []
         problems: list[Problem] = []
         files: dict[str, Coverage] = {}
         for chart, answer in zip(charts, answers, strict=True):
             resources.extend(answer.resources)
-            conditional.extend(
-                only_under_conditions(answer.resources, (under(*variant) for variant in answer.variants))
-            )
+            otherwise.append(conditional(answer.resources, answer.variants))
             problems.extend(_problems(chart, answer, was_judged=chart.directory in context.memory.charts))
             for path, coverage in answer.files.items():
-                state = Coverage.NOT_RENDERED if answer.outcome is HelmOutcome.NEEDS_VALUES else coverage
-                files[path] = max(files.get(path, state), state, key=_weight)
+                fate = Coverage.NOT_RENDERED if answer.outcome is HelmOutcome.NEEDS_VALUES else coverage
+                files[path] = max(files.get(path, fate), fate, key=_weight)
             if answer.outcome is HelmOutcome.RENDERED:
                 context.memory.charts.add(chart.directory)
-        return Rendering(
-            tuple(resources), tuple(problems), MappingProxyType(dict(sorted(files.items()))), tuple(conditional)
-        )
+        state = MappingProxyType(dict(sorted(files.items())))
+        return Rendering(tuple(resources), tuple(problems), state, Conditional.of(otherwise))
 
 
 def default_objects(tree: Tree, context: SourceContext, claimed: Mapping[str, Coverage]) -> tuple[Resource, ...]:

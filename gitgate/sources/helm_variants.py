@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from gitgate import bundled
+from gitgate.proposal import Conditional
 from gitgate.resource import Resource
 from gitgate.sources.helm_scan import Action
 
@@ -101,22 +102,28 @@ def variants(asked: Questions, *, upgrades: bool, others: Sequence[str] = ()) ->
             yield Variant(options, " and ".join(part for part in told if part))
 
 
-def only_under_conditions(always: Iterable[Resource], renderings: Iterable[Sequence[Resource]]) -> tuple[Resource, ...]:
-    """Objects that some renderings hold and the first one does not, or not as they are there; each once."""
+def conditional(always: Sequence[Resource], renderings: Iterable[tuple[str, Iterable[Resource]]]) -> Conditional:
+    """What some renderings hold and the first one does not, or not as it is there; and what they do not hold.
+
+    Args:
+        always: What the first one holds.
+        renderings: The others, each with what must hold for it.
+    """
     known = {one.id: [one.data] for one in always}
-    found: list[Resource] = []
-    for rendering in renderings:
-        for resource in rendering:
+    kept = {one.id.identity: one for one in always}
+    present: list[Resource] = []
+    absent: list[Resource] = []
+    for condition, resources in renderings:
+        there = set()
+        for resource in resources:
+            there.add(resource.id.identity)
             same = known.setdefault(resource.id, [])
             if resource.data not in same:
                 same.append(resource.data)
-                found.append(resource)
-    return tuple(found)
-
-
-def under(condition: str, resources: Iterable[Resource]) -> tuple[Resource, ...]:
-    """The objects of a rendering, each with what must hold for it."""
-    return tuple(replace(resource, condition=condition) for resource in resources)
+                present.append(replace(resource, condition=condition))
+        gone = [identity for identity in kept if identity not in there]
+        absent.extend(replace(kept.pop(identity), condition=condition) for identity in gone)
+    return Conditional(tuple(present), tuple(absent))
 
 
 def _subsets(apis: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

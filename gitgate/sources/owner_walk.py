@@ -336,9 +336,9 @@ class _Walker:
         unknown = outcome.not_rendered and outcome.problems
         failed = any(state is Coverage.FAILED for state in outcome.files.values())
         world.incomplete = world.incomplete or bool(unknown) or (failed and not outcome.resources)
-        for resource in outcome.conditional:
+        for resource in (*outcome.conditional.present, *outcome.conditional.absent):
             if any(kind.owns(resource) for kind in self.kinds):
-                message = f"{resource.id} is there only where {resource.condition}: what it applies was not judged"
+                message = f"{resource.id} is another one, or none, where {resource.condition}: that was not judged"
                 problem = self.workshop.problem(owner, "helm-undecided", message, (), detail=str(resource.id))
                 self.problems.append(replace(problem, discriminator=f"{problem.discriminator} {owner.digest}"))
         for resource in outcome.resources:

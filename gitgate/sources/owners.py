@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gitgate.location import FieldPath, Location, Position, Precision
-from gitgate.proposal import Coverage, Problem
+from gitgate.proposal import Conditional, Coverage, Problem
 from gitgate.resource import Origin, Resource
 from gitgate.sources.base import SourceContext
 from gitgate.sources.effort import Effort
@@ -90,7 +90,7 @@ class Outcome:
     reused: bool = False
     chart: RemoteChart | None = None
     definitions: tuple[Resource, ...] = ()
-    conditional: tuple[Resource, ...] = ()
+    conditional: Conditional = field(default_factory=Conditional)
 
     @property
     def failed(self) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
 from gitgate.location import FieldPath, Location
 from gitgate.path_glob import matches_any
-from gitgate.proposal import Coverage, Problem, Snapshot
+from gitgate.proposal import Conditional, Coverage, Problem, Snapshot
 from gitgate.resource import Resource, split_api_version
 from gitgate.settings import SourceSetting
 from gitgate.sources.base import MANIFEST_SUFFIXES, Source, SourceContext
@@ -77,7 +77,7 @@ def render_with_owners(tree: Tree, context: SourceContext) -> tuple[Snapshot, Wa
     """The same, and what owners made of the tree; None where settings say what is applied."""
     context = replace(context, sources=tuple(_followed(source, tree, context) for source in context.sources))
     resources: list[Resource] = []
-    conditional: list[Resource] = []
+    conditional: list[Conditional] = []
     problems: list[Problem] = [
         *(problem for problem in path_problems(tree) if not _is_excluded_submodule(problem, context)),
         *attribute_problems(tree, context.exclude),
@@ -87,7 +87,7 @@ def render_with_owners(tree: Tree, context: SourceContext) -> tuple[Snapshot, Wa
     if walk is not None:
         context = replace(context, reached=walk.reached)
         resources.extend(resource for _, outcome in walk.outcomes for resource in outcome.resources)
-        conditional.extend(resource for _, outcome in walk.outcomes for resource in outcome.conditional)
+        conditional.extend(outcome.conditional for _, outcome in walk.outcomes)
         problems.extend(problem for _, outcome in walk.outcomes for problem in outcome.problems)
         problems.extend(walk.problems)
         files = dict(walk.files)
@@ -95,7 +95,7 @@ def render_with_owners(tree: Tree, context: SourceContext) -> tuple[Snapshot, Wa
     for source in SOURCES:
         rendering = source.render(tree, context, MappingProxyType(files))
         resources.extend(_in_cluster(_unpatched(one, patched), walk) for one in rendering.resources)
-        conditional.extend(_in_cluster(one, walk) for one in rendering.conditional)
+        conditional.append(_each(rendering.conditional, lambda one: _in_cluster(one, walk)))
         problems.extend(rendering.problems)
         files = {**files, **rendering.files}
     resources.extend(_left(walk, resources))
@@ -106,13 +106,16 @@ def render_with_owners(tree: Tree, context: SourceContext) -> tuple[Snapshot, Wa
         )  # fmt: skip
         problems.extend(uncovered(walk.reached.closures, files))
     context.memory.remember_read(files)
-    total = len(resources) + len(conditional)
+    otherwise = Conditional.of(conditional)
+    total = len(resources) + len(otherwise.present)
     if total > context.resource_limit:
         message = f"the tree renders to {total} objects, more than the limit of {context.resource_limit}"
         problems.append(Problem(code="yaml-limit", message=message, location=Location(resources[0].origin.path)))
     snapshot = Snapshot(
         resources=tuple(sorted(resources, key=_resource_order)),
-        conditional=tuple(sorted(conditional, key=_resource_order)),
+        conditional=Conditional(
+            tuple(sorted(otherwise.present, key=_resource_order)), tuple(sorted(otherwise.absent, key=_resource_order))
+        ),
         problems=tuple(sorted(problems, key=_problem_order)),
         files=MappingProxyType(dict(sorted(files.items()))),
         stuck=walk.stuck if walk is not None else frozenset(),
@@ -129,6 +132,10 @@ def _left(walk: Walk | None, resources: Iterable[Resource]) -> Iterator[Resource
     left = walk.left if walk is not None else ()
     there = {one.id.identity for one in resources} if left else ()
     yield from (one for one in left if one.id.identity not in there)
+
+
+def _each(found: Conditional, change: Callable[[Resource], Resource]) -> Conditional:
+    return Conditional(tuple(map(change, found.present)), tuple(map(change, found.absent)))
 
 
 def _groups(tree: Tree, context: SourceContext, paths: Iterable[str]) -> Iterator[str]:

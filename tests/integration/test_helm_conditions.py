@@ -242,3 +242,39 @@ def test_what_tpl_renders_is_looked_through(repository: RepositoryBuilder, situa
     ended = check(repository.path, "--base", "main", "--head", "change")
     assert ended.code == 1, ended.stdout
     assert "schema/helm-undecided" in ended.rules()
+
+
+CLAIM = (
+    "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\n"
+    "spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n"
+)
+CONFIG = config_map("more").replace("  namespace: shop\n", "")
+TAKEN: dict[str, tuple[str, str, str, list[str]]] = {
+    "an object of the first installation": (
+        CONFIG, CONFIG, "if .Release.IsInstall", ["schema/helm-conditional-deletion error"],
+    ),
+    "a claim where the cluster has an API": (
+        CLAIM, CLAIM, 'if not (.Capabilities.APIVersions.Has "a.example/v1")',
+        ["policy/denied error", "schema/helm-conditional-deletion error"],
+    ),
+    "another object where the cluster has an API": (
+        CONFIG, CONFIG, 'if not (.Capabilities.APIVersions.Has "a.example/v1")',
+        ["schema/helm-conditional-deletion warning"],
+    ),
+    "one that Helm keeps": (
+        CONFIG.replace("metadata:\n", "metadata:\n  annotations: {helm.sh/resource-policy: keep}\n"), CONFIG,
+        "if .Release.IsInstall", [],
+    ),
+    "one that is new": ("# nothing\n", CONFIG, "if .Release.IsInstall", []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("situation", TAKEN)
+def test_what_a_chart_takes_away_in_some_cases_is_told(repository: RepositoryBuilder, situation: str) -> None:
+    before, after, condition, expected = TAKEN[situation]
+    policed = "version: 1\npolicy: {sets: [gitops]}\n"
+    base = {**FLUX, "chart/templates/evil.yaml": before, ".gitgate/settings.yaml": policed}
+    ended = judge(repository, base, f"{{{{ {condition} }}}}\n{after}{{{{ end }}}}\n")
+    found = [f"{one['rule']} {one['severity']}" for one in ended.report["findings"] if one["state"] == "new"]
+    assert sorted(found) == expected
+    assert ended.code == (1 if any("error" in one for one in expected) else 0)

@@ -110,6 +110,7 @@ NOT_IN_ONE_FILE: Mapping[str, str] = {
     "helm-clock": "a chart is a directory",
     "helm-undecided": "a chart is a directory",
     "helm-conditional-failure": "a chart is a directory",
+    "helm-conditional-deletion": "a chart is a directory",
     "helm-nondeterministic": "a chart is a directory",
     "helm-remote-schema": "a chart is a directory",
     "jsonnet-not-rendered": "a program beside a manifest",

@@ -140,6 +140,22 @@ RULES: tuple[Rule, ...] = (
         references=(_FUNCTIONS,),
     ),
     Rule(
+        id="schema/helm-conditional-deletion",
+        title="An object that a chart takes away in some clusters",
+        severity=Severity.ERROR,
+        what=(
+            "A chart rendered an object in any case, and renders it now only for a new release, or only where the "
+            "cluster does not serve an API version. Where that leaves no data and no upgrade at stake, it is a warning."
+        ),
+        why=(
+            "Helm deletes what the new rendering of a release does not hold. An object within "
+            "`{{ if .Release.IsInstall }}` is deleted by the next upgrade, and the plan, which is about the first "
+            "installation, does not show it."
+        ),
+        remedy="Render the object in any case; or annotate it with `helm.sh/resource-policy: keep`, and waive this.",
+        references=("https://helm.sh/docs/howto/charts_tips_and_tricks/#tell-helm-not-to-uninstall-a-resource",),
+    ),
+    Rule(
         id="schema/helm-conditional-failure",
         title="A chart that fails in some clusters",
         severity=Severity.WARNING,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gitgate.location import FieldPath
-from gitgate.proposal import Coverage, Problem
+from gitgate.proposal import Conditional, Coverage, Problem
 from gitgate.resource import Resource
 from gitgate.sources.argocd.directory import read_directory
 from gitgate.sources.argocd.globs import is_glob
@@ -21,7 +21,7 @@ from gitgate.sources.argocd.placing import IN_CLUSTER, placed, scopes_of
 from gitgate.sources.argocd.projects import cluster_secrets, project_of, refusals, secret_value
 from gitgate.sources.argocd.repository import GROUP, is_elsewhere, is_ours, shown_url, sources_of
 from gitgate.sources.argocd.source import Part, Source, SourceError, destination
-from gitgate.sources.helm_variants import only_under_conditions, under
+from gitgate.sources.helm_variants import conditional
 from gitgate.sources.owners import Entry, Outcome, Owner, Work, Workshop, mapping, text
 from gitgate.sources.tree_files import PathKind
 
@@ -182,13 +182,13 @@ class _Plan:
         problems = [*self.problems, *(problem for part in parts for problem in part.problems)]
         world = self.workshop.world(self.owner)
         found = placed(self.owner, [one for part in parts for one in part.resources], world)
-        conditional = only_under_conditions(
-            found,
-            (
-                under(condition, placed(self.owner, variant, world))
-                for part in parts for condition, variant in part.variants
-            ),
-        )  # fmt: skip
+        otherwise = Conditional.of(
+            conditional(
+                placed(self.owner, part.resources, world),
+                ((condition, placed(self.owner, variant, world)) for condition, variant in part.variants),
+            )
+            for part in parts
+        )
         problems.extend(refusals(self.owner, self.workshop, found, scopes_of(found, world)))
         files = dict(self.files)
         for part in parts:
@@ -196,7 +196,7 @@ class _Plan:
                 files[path] = Coverage.FAILED if files.get(path) is Coverage.FAILED else state
         return Outcome(
             resources=found,
-            conditional=conditional,
+            conditional=otherwise,
             problems=tuple(problems),
             files=files,
             closures=tuple(closure for part in parts for closure in part.closures),

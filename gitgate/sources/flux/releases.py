@@ -22,7 +22,7 @@ from gitgate.sources.flux.sources import SOURCE_GROUP, FluxSource, Whose, find_s
 from gitgate.sources.flux.substitution import unknown_in, with_unknown
 from gitgate.sources.flux.values import ValuesProblem, release_values, values_references
 from gitgate.sources.helm_request import HelmOutcome, HelmRendering, HelmRequest
-from gitgate.sources.helm_variants import only_under_conditions, under
+from gitgate.sources.helm_variants import conditional
 from gitgate.sources.owners import Entry, Outcome, Owner, Work, Workshop, World, items, mapping, text
 from gitgate.sources.tree_files import PathKind
 from gitgate.sources.vendored import LOCK_PATH, RemoteChart, VendoredError, demand_archive, find_locked, read_lock
@@ -277,8 +277,7 @@ def _finish(
     try:
         definitions, resources = _installed(owner, workshop, request, answer.resources)
         variants = [
-            under(condition, chain(*_installed(owner, workshop, request, found)))
-            for condition, found in answer.variants
+            (condition, chain(*_installed(owner, workshop, request, found))) for condition, found in answer.variants
         ]
     except PostRenderError as error:
         message = f"{owner.name}: its post-renderers fail: {error}"
@@ -292,7 +291,7 @@ def _finish(
         problems=tuple(problems),
         files=answer.files,
         definitions=definitions,
-        conditional=only_under_conditions(resources, variants),
+        conditional=conditional(resources, variants),
     )
 
 
