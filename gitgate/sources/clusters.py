@@ -18,6 +18,7 @@ from gitgate.sources.tree_files import ancestors, inside, parent
 from gitgate.tree import Tree
 from gitgate.yaml_document import YamlDocument
 
+_SOURCES = "source.toolkit.fluxcd.io"
 _SPELLINGS = (b"\\", b"!!", b"!<")
 """An escape or a tag (`!!binary`) in a file can spell a mark in other bytes, so such a file is read to be sure."""
 
@@ -168,6 +169,24 @@ def topmost(
             groups.setdefault(candidate.place, []).append(candidate)
     first = {place for place, group in groups.items() if any(one.key in known for one in group)}
     return [(place, tuple(groups[place])) for place in sorted(groups, key=lambda place: (place not in first, place))]
+
+
+def elsewhere(
+    candidates: Iterable[Candidate], written: Iterable[Resource], directories: Collection[str]
+) -> frozenset[str]:
+    """Sources that the tree defines and that are another repository: none of the paths that are read of them is here.
+
+    Args:
+        candidates: Owners as files have them.
+        written: Objects as files have them.
+        directories: Of the tree.
+    """
+    defined = {f"{one.id.kind} {one.id.namespace}/{one.id.name}" for one in written if one.id.group == _SOURCES}
+    here: dict[str, bool] = {}
+    for one in candidates:
+        for path in filter(None, one.entry.paths):
+            here[one.entry.source] = here.get(one.entry.source, False) or path in directories
+    return frozenset(source for source, found in here.items() if source in defined and not found)
 
 
 def forgotten(candidates: Iterable[Candidate], named: Callable[[str], Collection[str]]) -> Iterator[Candidate]:

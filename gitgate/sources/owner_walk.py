@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -19,6 +19,7 @@ from gitgate.sources.clusters import (
     Cluster,
     candidates_of,
     cluster_name,
+    elsewhere,
     forgotten,
     joined,
     lies_at,
@@ -120,7 +121,7 @@ def walk_owners(tree: Tree, context: SourceContext, kinds: Sequence[OwnerKind]) 
     fresh_start = not context.memory.walked
     context.memory.walked = True
     _enter_made(walker, [one for one in made if fresh_start or one.key in context.memory.entries])
-    _enter_found(walker, waiting)
+    _enter_found(walker, waiting, elsewhere(waiting, written, context.documents.files(tree).directories))
     _enter_made(walker, made)
     _enter_argo_cd(walker, (), written)
     _enter_charts(walker, (), written)
@@ -156,10 +157,15 @@ def _roots(tree: Tree, context: SourceContext, waiting: Sequence[Candidate]) -> 
     return roots
 
 
-def _enter_found(walker: _Walker, waiting: Sequence[Candidate]) -> None:
+def _enter_found(walker: _Walker, waiting: Sequence[Candidate], others: Collection[str]) -> None:
     """Walk from owners that nobody applies: from those beside a cluster that manages itself; from all where none does.
 
     What was an entry point in the base is one in the head, whoever applies it there.
+
+    Args:
+        walker: The walk so far.
+        waiting: Owners as files have them.
+        others: Sources that are another repository.
     """
     tree, context, graph = walker.workshop.tree, walker.workshop.context, walker.workshop.graph
     memory = context.memory
@@ -179,7 +185,8 @@ def _enter_found(walker: _Walker, waiting: Sequence[Candidate]) -> None:
         if fresh:
             below = partial(inside, directory=place) if beside(fresh[0]) == place else None
             here = below or partial(lies_at, place=place, kustomizations=graph.nodes)
-            walker.enter(walker.cluster(place, fresh, found=True), fresh, marked_objects(tree, context, (b"",), here))
+            near = marked_objects(tree, context, (b"",), here)
+            walker.enter(walker.cluster(place, fresh, found=True, others=others), fresh, near)
             memory.entries.update(one.key for one in fresh)
     memory.applied.update(path for path, _ in walker.applied)
 
@@ -255,10 +262,10 @@ class _Walker:
     def names(self) -> frozenset[str]:
         return frozenset(cluster.name for cluster in self.clusters)
 
-    def cluster(self, path: str, group: Iterable[Candidate], *, found: bool) -> Cluster:
+    def cluster(self, path: str, group: Iterable[Candidate], *, found: bool, others: Collection[str] = ()) -> Cluster:
         """A cluster that begins at a path; its sources are what its entry points read."""
         name = cluster_name(path)
-        sources = {one.entry.source for one in group}
+        sources = {one.entry.source for one in group if one.entry.source not in others}
         # Many repositories leave out what the bootstrap wrote.
         sources = {one for one in sources if not one.startswith("ExternalArtifact ")} | (
             {BOOTSTRAP} if found else set()

@@ -237,6 +237,34 @@ def test_a_cluster_beside_one_that_manages_itself_is_one_too() -> None:
     assert config(snapshot, "b").origin.cluster == "two"
 
 
+THEIRS = (
+    "---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: theirs, namespace: flux-system}\n"
+    "spec: {interval: 1h, url: 'https://example.com/theirs'}\n"
+)
+
+
+def test_a_repository_that_has_none_of_the_directories_is_another_one() -> None:
+    files = {
+        "infra/more.yaml": kustomization("more", "./manifests/more", source="theirs") + THEIRS,
+        "infra/web.yaml": kustomization("web", "./web", source="ours"),
+        "web/a.yaml": CONFIG.format(name="a", value=1),
+    }
+    snapshot = render(files)
+    assert [one for one in flaws(snapshot) if one[0] != "agent-unproved-reference"] == [
+        ("agent-not-rendered", "infra/more.yaml")
+    ]
+    assert owned(snapshot) == {"a": "Kustomization flux-system/web"}
+
+
+def test_a_repository_that_has_one_of_the_directories_is_this_one() -> None:
+    files = {
+        "infra/more.yaml": kustomization("more", "./gone", source="theirs") + THEIRS,
+        "infra/web.yaml": kustomization("web", "./web", source="theirs"),
+        "web/a.yaml": CONFIG.format(name="a", value=1),
+    }
+    assert flaws(render(files)) == [("agent-dangling-reference", "infra/more.yaml")]
+
+
 INSTANCE = """\
 sync: {kind: GitRepository, url: 'https://example.com/a', ref: refs/heads/main, path: ./apps/}
 kustomize:
