@@ -29,6 +29,7 @@ _FLUX_PRUNE = f"{FLUX_GROUP}/prune"
 _FLUX_FORCE = f"{FLUX_GROUP}/force"
 _FLUX_SSA = f"{FLUX_GROUP}/ssa"
 _FLUX_RECONCILE = f"{FLUX_GROUP}/reconcile"
+_OPERATOR_GROUP = "fluxcd.controlplane.io"
 _HELM_POLICY = "helm.sh/resource-policy"
 _KEEPING = ((_FLUX_PRUNE, "disabled"), (_FLUX_RECONCILE, "disabled"), (_FLUX_SSA, "ignore"), (_HELM_POLICY, "keep"))
 """Annotations, and the values with which nothing is pruned. Sources: fluxcd/kustomize-controller, `prune`; Helm's
@@ -115,6 +116,8 @@ def _owners(resource: Resource) -> list[Owner]:
                 cascades=not suspended,
             )
         ]  # fmt: skip
+    if kind == (_OPERATOR_GROUP, "ResourceSet"):
+        return [Owner(str(resource.id), _NOWHERE, ApplyMethod.FLUX, force=False, prunes=True, cascades=True)]
     if kind == (ARGO_GROUP, "ApplicationSet"):
         return [_argo_set(resource)]
     return _argo(resource) if kind == (ARGO_GROUP, "Application") else []

@@ -42,6 +42,12 @@ def _flux_releases() -> OwnerType:
     return FluxReleases()
 
 
+def _flux_resource_sets() -> OwnerType:
+    from gitgate.sources.flux.resource_sets import FluxResourceSets  # noqa: PLC0415 - see `OwnerKind`
+
+    return FluxResourceSets()
+
+
 def _argo_applications() -> OwnerType:
     from gitgate.sources.argocd.applications import ArgoApplications  # noqa: PLC0415 - see `OwnerKind`
 
@@ -57,6 +63,7 @@ def _argo_application_sets() -> OwnerType:
 OWNER_KINDS: tuple[OwnerKind, ...] = (
     OwnerKind("kustomize.toolkit.fluxcd.io", "Kustomization", _flux_kustomizations),
     OwnerKind("helm.toolkit.fluxcd.io", "HelmRelease", _flux_releases),
+    OwnerKind("fluxcd.controlplane.io", "ResourceSet", _flux_resource_sets),
     OwnerKind(ARGO_CD, "Application", _argo_applications),
     OwnerKind(ARGO_CD, "ApplicationSet", _argo_application_sets),
 )

@@ -545,6 +545,15 @@ UNDER_POLICIES: dict[str, tuple[dict[str, Content | None], dict[str, Content | N
         {"clusters/prod/instance.yaml": instance(url="https://evil.example.com/x")["clusters/prod/instance.yaml"]},
         "schema/agent-source-changed",
     ),
+    "a ResourceSet of the Flux operator brings a privileged Pod": (
+        instance(),
+        {
+            "clusters/prod/set.yaml": "apiVersion: fluxcd.controlplane.io/v1\nkind: ResourceSet\n"
+            "metadata: {name: evil, namespace: flux-system}\nspec:\n  inputs: [{root: true}]\n  resources:\n"
+            + shifted(PRIVILEGED.replace("true", "<< inputs.root >>"), 4).replace("    api", "  - api", 1)
+        },
+        "policy/denied",
+    ),
     "an instance patches the address of its source": (
         instance(),
         instance(patches=[("GitRepository", "/spec/url", "https://evil.example.com/fleet")]),

@@ -189,8 +189,8 @@ class Substitution:
             return data, ()
         if self.variables.invalid:
             raise SubstitutionError(f"{self.variables.invalid[0]!r} is no name for a variable")
-        expanded = expand(_write(data), self._lookup, strict=self.strict is True, undefined=self.undefined)
-        value = _read(expanded)
+        expanded = expand(written(data), self._lookup, strict=self.strict is True, undefined=self.undefined)
+        value = read_written(expanded)
         if _UNKNOWN not in expanded:
             return value, ()
         fields: list[FieldPath] = []
@@ -201,7 +201,7 @@ class Substitution:
         if not self._guessed or _opted_out(data):
             return ()
         try:
-            value = _read(expand(_write(data), self._guess, strict=False, undefined=set()))
+            value = read_written(expand(written(data), self._guess, strict=False, undefined=set()))
         except SubstitutionError:
             return ()
         fields: list[FieldPath] = []
@@ -216,7 +216,7 @@ class Substitution:
     def without_unknown(self, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """One object where the cluster has none of the variables that nobody knows; None where Flux then fails."""
         try:
-            return _read(expand(_write(data), self.variables.values.get, strict=False, undefined=set()))
+            return read_written(expand(written(data), self.variables.values.get, strict=False, undefined=set()))
         except SubstitutionError:
             return None
 
@@ -231,7 +231,12 @@ class Substitution:
         return f"{_UNKNOWN}{name}-end"
 
 
-def _read(expanded: str) -> dict[str, Any]:
+def read_written(expanded: str) -> dict[str, Any]:
+    """An object of YAML in which something was put in a place.
+
+    Raises:
+        SubstitutionError: It is none.
+    """
     file = read_yaml(expanded.encode("utf-8", "surrogatepass"))
     fatal = next((problem.message for problem in file.problems if problem.fatal), None)
     if fatal is not None or len(file.documents) != 1 or not isinstance(file.documents[0].value, dict):
@@ -259,7 +264,7 @@ def _has_dollar(data: Any) -> bool:
     return False
 
 
-def _write(data: Mapping[str, Any]) -> str:
+def written(data: Mapping[str, Any]) -> str:
     """An object as YAML in the style of Go's library: plain where that reads back as text, else quoted or literal."""
     import yaml  # noqa: PLC0415 - only where there are variables
 
@@ -276,10 +281,10 @@ def _write(data: Mapping[str, Any]) -> str:
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     Dumper.add_representer(str, represent)
-    written: str = yaml.dump(
+    made: str = yaml.dump(
         data, Dumper=Dumper, width=float("inf"), allow_unicode=True, default_flow_style=False, sort_keys=False
     )
-    return written
+    return made
 
 
 def _unmarked(value: Any, path: FieldPath, fields: list[FieldPath]) -> Any:
