@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gitgate.location import FieldPath
-from gitgate.proposal import Snapshot
+from gitgate.proposal import Snapshot, newly_conditional
 from gitgate.reconcile.agents import Handling, Owner, Owners, find_owners, handling, kept_in_deletion, owner_of
 from gitgate.reconcile.apply import ApplyMethod
 from gitgate.reconcile.changes import ABSENT, FieldChange, changed_fields, same
@@ -229,6 +229,8 @@ def _conditional(before: Snapshot, after: Snapshot) -> Iterator[str]:
     for condition, names in sorted(changed.items()):
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         yield f"Not in this plan: {names[0]}{more}, as a chart renders it so only where {condition}"
+    for _, resource in newly_conditional(before, after):
+        yield f"Not in this plan: {resource.id} is deleted where {resource.condition}"
 
 
 def find_duplicates(resources: Iterable[Resource]) -> dict[ResourceId, tuple[Resource, ...]]:

@@ -182,6 +182,10 @@ def test_the_plan_names_what_it_leaves_out(repository: RepositoryBuilder) -> Non
     ended = gitgate("plan", "main", "change", cwd=repository.path)
     told = "Not in this plan: ConfigMap shop/more, as a chart renders it so only where the cluster has a.example/v1"
     assert told in ended.stdout
+    repository.branch("taken", "change")
+    repository.commit({"chart/templates/web.yaml": where(".Release.IsInstall", GOOD)}, branch="taken")
+    ended = gitgate("plan", "change", "taken", cwd=repository.path)
+    assert "Not in this plan: Deployment shop/web is deleted where the release is upgraded" in ended.stdout
 
 
 LOOKUP = '{{ $old := lookup "v1" "Secret" "shop" "web" }}\n{{ if $old }}\n%s{{ end }}\n'
