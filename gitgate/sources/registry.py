@@ -151,7 +151,7 @@ def _groups(tree: Tree, context: SourceContext, paths: Iterable[str]) -> Iterato
         known = path in tree.entries and path not in tree.special and path.endswith(MANIFEST_SUFFIXES)
         for document in context.documents.read(tree, path).documents if known else ():
             version = document.value.get("apiVersion") if isinstance(document.value, dict) else None
-            if isinstance(version, str):
+            if isinstance(version, str) and version.count("/") <= 1:
                 yield split_api_version(version)[0]
 
 

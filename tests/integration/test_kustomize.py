@@ -446,6 +446,11 @@ def test_a_file_of_a_generator_that_is_too_large_keeps_its_root_from_being_rende
     assert snapshot.files["kustomization.yaml"] is Coverage.FAILED
 
 
+def test_a_kustomization_that_fails_may_call_its_version_anything() -> None:
+    snapshot = render({"kustomization.yaml": "apiVersion: 'http://example.com/x'\n"})
+    assert codes(snapshot) == ["kustomize-invalid"]
+
+
 def test_two_kustomization_files_in_a_directory_are_refused() -> None:
     snapshot = render({"kustomization.yaml": "namespace: a\n", "Kustomization": "namespace: b\n"})
     assert codes(snapshot) == ["kustomize-invalid"]
