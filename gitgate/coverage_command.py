@@ -28,7 +28,8 @@ FAILED = 1
 def coverage_command(*, revision: str, git_dir: Path | None, output: str, unreached: bool) -> int:
     """List every file of REVISION that may be a manifest: its verdict, and the agents' objects that read it.
 
-    A file that no agent reads is judged as it stands. Exit codes: 0, or 1 where a file could not be judged.
+    A file that no agent reads is judged as it stands. Exit codes: 0, or 1 where a file could not be judged, or not all
+    that it leads to.
     """
     from gitgate.checks.registry import all_rules  # noqa: PLC0415 - only for this command
     from gitgate.git import Repository  # noqa: PLC0415
@@ -47,7 +48,7 @@ def coverage_command(*, revision: str, git_dir: Path | None, output: str, unreac
     shown = [one for one in verdicts if not one.readers and one.verdict in _JUDGED] if unreached else list(verdicts)
     lines = _json(shown) if output == "json" else _text(shown)
     click.echo("\n".join(lines))
-    return FAILED if any(one.verdict == "failed" for one in verdicts) else 0
+    return FAILED if any(one.verdict in {"failed", "partly"} for one in verdicts) else 0
 
 
 _JUDGED = ("judged", "consumed")

@@ -304,9 +304,11 @@ def _version(wanted: str | None) -> str:
 
 def _incomplete(*snapshots: Snapshot) -> tuple[str, ...]:
     from gitgate.proposal import Coverage  # noqa: PLC0415
+    from gitgate.reconcile.held import REMOTE  # noqa: PLC0415
     from gitgate.sources.base import OPAQUE_FILE  # noqa: PLC0415
 
     failed = {path for one in snapshots for path, state in one.files.items() if state is Coverage.FAILED}
+    failed |= {problem.location.path for one in snapshots for problem in one.problems if problem.code == REMOTE}
     unread = {origin.path for one in snapshots for origin, _ in one.unread}
     opaque = {problem.location.path for one in snapshots for problem in one.problems if problem.code == OPAQUE_FILE}
     return tuple(sorted(failed | (unread & opaque)))

@@ -42,6 +42,8 @@ class Coverage(StrEnum):
     """Its objects are in the snapshot."""
     CONSUMED = "consumed"
     """A renderer read it; what was made of it is in the snapshot."""
+    PARTLY = "partly"
+    """A renderer read it, but not what it leads to on the network; a problem names that."""
     FAILED = "failed"
     """It could not be read or rendered; a problem says why."""
     OPAQUE = "opaque"

@@ -208,7 +208,7 @@ _UPGRADED = "upgraded"
 _TAKES_ALONG = frozenset((("", "Namespace"), ("", "PersistentVolumeClaim"), CRD_KIND))
 """Kinds with which others go, or data."""
 _NOT_SERVED = frozenset(("schema/removed-kind", "schema/kind-not-yet-served"))
-_READ = frozenset({Coverage.JUDGED, Coverage.CONSUMED, Coverage.FAILED, Coverage.OPAQUE})
+_READ = frozenset({Coverage.JUDGED, Coverage.CONSUMED, Coverage.PARTLY, Coverage.FAILED, Coverage.OPAQUE})
 
 
 def _weighed(findings: Iterable[Finding], before: Snapshot) -> Iterator[Finding]:

@@ -25,6 +25,9 @@ _AGENT_FAILS = frozenset({
 """Why an agent fails as well. What gitgate alone refuses, or has no program for, the agent may render and prune."""
 _OPAQUE_FILE = "opaque-file"
 _ENCRYPTED = "its file has an encrypted Secret, which may be this one"
+REMOTE = "kustomize-remote-reference"
+"""The code of something that a kustomization fetches, so that its objects are not known."""
+_FETCHED = "it may be among what its kustomization fetches from now on"
 _ROOTS = ("kustomization.yaml", "kustomization.yml", "Kustomization", "Chart.yaml")
 
 
@@ -77,18 +80,22 @@ class _Fates:
             if owner not in before.elsewhere
         }
         self.owners |= dict.fromkeys(after.stuck - before.stuck, self._refused)
+        self._fetches_anew = bool(_remote(after) - _remote(before))
 
     @property
     def any(self) -> bool:
         """Is there something that was not read?"""
         states = self._files.values()
-        return bool(self.owners) or Coverage.FAILED in states or Coverage.OPAQUE in states
+        unread = {Coverage.FAILED, Coverage.OPAQUE, *((Coverage.PARTLY,) if self._fetches_anew else ())}
+        return bool(self.owners) or not unread.isdisjoint(states)
 
     def of(self, resource: Resource) -> str | None:
         """What becomes of an object; None where that is known, or for its owner to say."""
         path, root = resource.origin.path, resource.origin.rendered_by
         if self._files.get(path) is Coverage.OPAQUE:
             return self._of_opaque(resource, path)
+        if self._fetches_anew and self._is_beside_fetched(resource):
+            return _FETCHED
         if resource.origin.owner:
             return None
         paths = [path, *(f"{root}/{name}".lstrip("/") for name in _ROOTS if root is not None)]
@@ -96,6 +103,11 @@ class _Fates:
             return None
         # What is rendered fails with any of the files that it is made of.
         return self._why((path,)) if root is None and path in self._problems else self._refused
+
+    def _is_beside_fetched(self, resource: Resource) -> bool:
+        """Is what rendered the object rendered without what it fetches?"""
+        trace = resource.origin.trace
+        return trace is not None and any(self._files.get(path) is Coverage.PARTLY for path in trace.files)
 
     def _of_opaque(self, resource: Resource, path: str) -> str | None:
         for problem in self._problems.get(path, ()):
@@ -112,6 +124,10 @@ class _Fates:
                 if problem.code not in _AGENT_FAILS:
                     return f"{path} is not rendered here, and the agent may render it: {problem.message}"
         return _HELD
+
+
+def _remote(snapshot: Snapshot) -> frozenset[tuple[str, str]]:
+    return frozenset((one.location.path, one.discriminator) for one in snapshot.problems if one.code == REMOTE)
 
 
 def _identity(resource: Resource) -> tuple[object, ...]:

@@ -29,6 +29,7 @@ MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 Identity = tuple[str, str, str, str]
 Definitions = Mapping[tuple[str, str], Mapping[Identity, Resource]]
 """Definitions by their identity, of each release by its cluster and name."""
+_RENDERED = frozenset((Coverage.JUDGED, Coverage.CONSUMED, Coverage.PARTLY))
 _OTHER_VALUES = frozenset(("yaml-merge-order", "yaml-split-ambiguous"))
 """Problems of text in which one agent may find objects or values that were not judged."""
 
@@ -109,7 +110,7 @@ class Memory:
     def remember_read(self, files: Mapping[str, Coverage]) -> None:
         """Keep what was read for the next rendering, as this one is done."""
         self.rendered = True
-        self.read_files.update(path for path, state in files.items() if state in {Coverage.JUDGED, Coverage.CONSUMED})
+        self.read_files.update(path for path, state in files.items() if state in _RENDERED)
 
     def is_plain_tree(self, directory: str) -> bool:
         """Would an agent that reads a directory of the base with all that is below it read this one?"""

@@ -71,7 +71,7 @@ class _Run:
         broken = {
             root
             for root, closure in self._closures.items()
-            if any(_problems(self._graph.nodes[directory]) for directory in closure.nodes)
+            if (not closure.partly and any(_problems(self._graph.nodes[directory]) for directory in closure.nodes))
             or any(path in unreadable for path in closure.files)
         }
         problems = [*_missing_sources(self._graph, self._context), *self._node_problems(), *self._file_problems()]
@@ -127,9 +127,12 @@ class _Run:
             problems = node.problems if directory in self._only_owned else _problems(node)
             if not problems:
                 continue
-            state = _digest(closure for closure in self._all_closures() if directory in closure.nodes)
+            closures = [closure for closure in self._all_closures() if directory in closure.nodes]
+            state = _frames(closures)
+            told = "; all else is rendered without it" if closures and all(one.partly for one in closures) else ""
             for problem in problems:
-                yield replace(problem, discriminator=f"{problem.discriminator} {state}")
+                message = f"{problem.message}{told}"
+                yield replace(problem, message=message, discriminator=f"{problem.discriminator} {state}")
 
     def _file_problems(self) -> Iterable[Problem]:
         for path in sorted({path for closure in self._all_closures() for path in closure.files}):
@@ -185,17 +188,18 @@ class _Run:
     def _coverage(self, rendered: Mapping[str, Rendered]) -> dict[str, Coverage]:
         """Every file of a kustomization; what one root failed on is failed, whatever another made of it."""
         coverage = dict(self._claimed)
-        for _, node in self._concerned():
-            state = Coverage.FAILED if _problems(node) else Coverage.NOT_RENDERED
+        apart = {directory for one in self._all_closures() if one.partly for directory in one.nodes}
+        for directory, node in self._concerned():
+            state = Coverage.FAILED if _problems(node) and directory not in apart else Coverage.NOT_RENDERED
             for path in (node.path, *node.files, *node.links):
                 coverage.setdefault(path, state)
         for root, closure in self._closures.items():
             outcome = rendered.get(root)
-            for path in (*closure.files, *closure.links):
+            for path, state in closure.states(Coverage.CONSUMED).items():
                 if outcome is None or outcome.failed:
                     coverage[path] = Coverage.FAILED
                 elif coverage.get(path) is not Coverage.FAILED:
-                    coverage[path] = Coverage.OPAQUE if path in outcome.encrypted else Coverage.CONSUMED
+                    coverage[path] = Coverage.OPAQUE if path in outcome.encrypted else state
         return dict(sorted(coverage.items()))
 
 
@@ -205,6 +209,10 @@ def _problems(node: Node) -> tuple[Problem, ...]:
 
 def _digest(closures: Iterable[Closure]) -> str:
     return hashlib.sha256("\n".join(closure.digest for closure in closures).encode()).hexdigest()
+
+
+def _frames(closures: Iterable[Closure]) -> str:
+    return hashlib.sha256("\n".join(closure.frame for closure in closures).encode()).hexdigest()
 
 
 def _key(closure: Closure) -> tuple[str, str]:

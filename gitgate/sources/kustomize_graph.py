@@ -8,9 +8,10 @@ from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from gitgate.location import FieldPath, Location, Position
-from gitgate.proposal import Problem
+from gitgate.proposal import Coverage, Problem
 from gitgate.sources.documents import DocumentReader
 from gitgate.sources.kustomization import (
     FILE_NAMES,
@@ -23,6 +24,7 @@ from gitgate.sources.kustomization import (
     read_kustomization,
     read_plugin,
 )
+from gitgate.sources.kustomize_remote import Frames, beside, how_to_vendor
 from gitgate.sources.tree_files import PathKind, Resolved, inside
 from gitgate.tree import Tree
 from gitgate.yaml_document import YamlDocument, YamlFile
@@ -44,6 +46,7 @@ class Node:
         files: Files that it names, without symbolic links, and what for.
         links: Symbolic links on the way to them.
         problems: What keeps it from being rendered.
+        remote: References among them that kustomize would fetch.
         outside: Files outside of its directory that it names; Flux reads them, other programs do not.
         outside_links: Symbolic links on the way to these.
         strict_problems: What keeps it from being rendered by programs that read no files outside.
@@ -57,6 +60,7 @@ class Node:
     files: dict[str, ReferenceKind] = field(default_factory=dict)
     links: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
+    remote: list[Reference] = field(default_factory=list)
     outside: dict[str, ReferenceKind] = field(default_factory=dict)
     outside_links: set[str] = field(default_factory=set)
     strict_problems: list[Problem] = field(default_factory=list)
@@ -88,6 +92,9 @@ class Closure:
         files: Every file, the kustomization files included, sorted.
         links: Symbolic links on the way to them, sorted.
         digest: Over paths and object names of all of them: equal digests render equally.
+        frame: Over what decides on content that cannot be judged; where nothing of it can be told apart, over
+            everything. Owners add what they lay over it.
+        partly: Kustomization files of which all is rendered but what is fetched; then no other problem is in the way.
     """
 
     root: str
@@ -95,11 +102,25 @@ class Closure:
     files: tuple[str, ...]
     links: tuple[str, ...]
     digest: str
+    frame: str
+    partly: frozenset[str] = frozenset()
 
-    def under(self, layer: object) -> Closure:
-        """The same under what an owner lays over it: JSON data, which counts in the digest."""
+    def states(self, state: Coverage) -> dict[str, Coverage]:
+        """A verdict for all that it reads; what stands beside something fetched is judged in part."""
+        states = dict.fromkeys((*self.files, *self.links), state)
+        return states | dict.fromkeys(self.partly.intersection(states), Coverage.PARTLY)
+
+    def under(self, value: Mapping[str, Any], layer: object) -> Closure:
+        """The same under what an owner lays over it, which counts in what it is known by.
+
+        Args:
+            value: The kustomization as the owner renders it; the frame has what counts of it.
+            layer: JSON data that is laid over what it renders to.
+        """
         laid = json.dumps(layer, sort_keys=True, default=str)
-        return replace(self, digest=hashlib.sha256(f"{self.digest} {laid}".encode()).hexdigest())
+        whole = f"{laid} {json.dumps(value, sort_keys=True, default=str)}"
+        framed = f"{self.frame} {laid if self.partly else whole}"
+        return replace(self, digest=_sha256(f"{self.digest} {whole}"), frame=_sha256(framed))
 
 
 class KustomizeGraph:
@@ -163,7 +184,17 @@ class KustomizeGraph:
             digest.update(f"{path!r} {self._documents.state(self._tree, path)}\n".encode("utf-8", "backslashreplace"))
         for path in links:
             digest.update(f"{path!r} -> {self._files.link_target(path)!r}\n".encode("utf-8", "backslashreplace"))
-        return Closure(root, tuple(node.directory for node in nodes), tuple(files), tuple(links), digest.hexdigest())
+        frame, partly = self._frame(nodes, links, digest.hexdigest(), loose=loose)
+        directories = tuple(node.directory for node in nodes)
+        return Closure(root, directories, tuple(files), tuple(links), digest.hexdigest(), frame, partly)
+
+    def _frame(self, nodes: list[Node], links: list[str], digest: str, *, loose: bool) -> tuple[str, frozenset[str]]:
+        if not any(node.problems for node in nodes):
+            return digest, frozenset()
+        frames = Frames(self._tree, self._documents)
+        partly = frozenset(node.path for node in nodes if node.directory in beside(nodes))
+        frame = frames.of(nodes, links, loose=loose) if partly else None
+        return (digest + frames.named_by_charts(nodes), frozenset()) if frame is None else (frame, partly)
 
     def files(self, root: str) -> frozenset[str]:
         """Every file that the kustomization of a directory leads to; none where there is no kustomization."""
@@ -236,7 +267,8 @@ class KustomizeGraph:
             node.blame(f"kustomize-{code}", message, reference.field, fix, text)
 
         if is_remote(text):
-            refuse("remote-reference", f"{shown} would be fetched over the network", "Commit it and name the copy.")
+            node.remote.append(reference)
+            refuse("remote-reference", f"{shown} would be fetched over the network", how_to_vendor(reference))
             return None
         if text.startswith("/"):
             refuse("absolute-reference", f"{shown} starts at the root of the file system", "Name it relative to here.")
@@ -339,6 +371,10 @@ class KustomizeGraph:
                 elif target not in done:
                     active.add(target)
                     path.append((target, iter(self.nodes[target].targets)))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def _reading_problems(node: Node, file: YamlFile, oid: str) -> bool:

@@ -16,6 +16,7 @@ from gitgate.sources.kustomization import ReferenceKind
 from gitgate.sources.kustomize_build import BuildInput, Built
 from gitgate.sources.kustomize_graph import Closure, KustomizeGraph
 from gitgate.sources.kustomize_origin import OriginFinder, without_origin
+from gitgate.sources.kustomize_remote import without_fetched
 from gitgate.sources.objects import Locate, duplicate_problems, read_objects
 from gitgate.tree import Tree
 from gitgate.yaml_document import read_yaml
@@ -82,7 +83,12 @@ class KustomizeRenderer:
         return BuildInput(
             root=closure.root,
             root_file=self._graph.nodes[closure.root].path,
-            kustomizations={node.path: node.kustomization.value for node in nodes},
+            kustomizations={
+                node.path: without_fetched(node.kustomization.value, node.remote)
+                if closure.partly
+                else node.kustomization.value
+                for node in nodes
+            },
             files={path: self._bytes(path) for path in closure.files if path in named},
             links={path: files.link_target(path) for path in closure.links},
             loose=self._loose,

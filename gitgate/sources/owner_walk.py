@@ -342,7 +342,8 @@ class _Walker:
         # What a chart installs is hardly ever what others refer to; what another repository applies may well be.
         unknown = outcome.not_rendered and outcome.problems
         failed = any(state is Coverage.FAILED for state in outcome.files.values())
-        world.incomplete = world.incomplete or bool(unknown) or (failed and not outcome.resources)
+        fetches = any(closure.partly for closure in outcome.closures)
+        world.incomplete = world.incomplete or bool(unknown) or fetches or (failed and not outcome.resources)
         for resource in (*outcome.conditional.present, *outcome.conditional.absent):
             if any(kind.owns(resource) for kind in self.kinds):
                 message = f"{resource.id} is another one, or none, where {resource.condition}: that was not judged"

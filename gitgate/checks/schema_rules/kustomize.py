@@ -30,12 +30,20 @@ RULES: tuple[Rule, ...] = (
         id="schema/kustomize-remote-reference",
         title="A kustomization that loads from the network",
         severity=Severity.ERROR,
-        what="A kustomization names a URL or another repository where a file or directory is expected.",
+        what=(
+            "A kustomization names a URL or another repository where a file or directory is expected. What stands "
+            "beside a file of objects, or data of a generator, is judged without it, and only edits that may reach "
+            "what is fetched are new findings. Elsewhere nothing is rendered, and every edit is."
+        ),
         why=(
             "What is applied is no longer what was reviewed: the other side can change it at any time, and rendering "
             "in CI would send a request that the author of the change chose."
         ),
-        remedy="Copy the remote files into this repository and refer to the copy.",
+        remedy=(
+            "Copy the remote files into this repository and refer to the copy: a file as it is, of another repository "
+            "what `kustomize build <reference>` prints. Repeat that for a new version, and the change shows what it "
+            "brings."
+        ),
         bad="""\
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
@@ -165,7 +173,10 @@ configMapGenerator:
             "Kustomize then downloads the chart and runs Helm, which gitgate does not do for content that is still "
             "being judged; agents refuse it too unless `--enable-helm` is set."
         ),
-        remedy="Commit what `helm template` renders and list that under `resources`.",
+        remedy=(
+            "Commit what `helm template` renders and list that under `resources`, or give the chart to a HelmRelease "
+            "of Flux or an Application of Argo CD."
+        ),
         bad="""\
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization

@@ -157,7 +157,8 @@ class _Reading:
             state = workshop.context.documents.state(workshop.tree, path)
             digest.update(f"{path!r} {state}\n".encode("utf-8", "backslashreplace"))
         links = tuple(sorted(path for path in self.files if path not in self.real))
-        return Closure(self.source.directory, (), tuple(sorted(set(self.real))), links, digest.hexdigest())
+        state = digest.hexdigest()
+        return Closure(self.source.directory, (), tuple(sorted(set(self.real))), links, state, state)
 
 
 def _is_json(data: bytes) -> bool:

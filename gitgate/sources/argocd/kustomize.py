@@ -211,10 +211,10 @@ class _Build:
                 yield replace(problem, discriminator=f"{problem.discriminator} {self.closure.digest}")
 
     def _flawed(self, own: Node) -> bool:
-        return (
-            bool(own.problems)
-            or any(self.graph.nodes[directory].problems for directory in self.closure.nodes)
-            or any(map(self._unreadable, self.closure.files))
+        partly = self.closure.partly and len(own.problems) == len(own.remote)
+        nodes = (self.graph.nodes[directory] for directory in self.closure.nodes)
+        return (not partly and any(node.problems for node in (own, *nodes))) or any(
+            map(self._unreadable, self.closure.files)
         )
 
     def _unreadable(self, path: str) -> bool:
@@ -257,12 +257,12 @@ class _Build:
         if rendered.failed:
             return self._failed(rendered.problems)
         owner = self.source.owner
-        state = dict.fromkeys((*self.closure.files, *self.closure.links, *self.source.overrides), Coverage.CONSUMED)
+        state = dict.fromkeys(self.source.overrides, Coverage.CONSUMED) | self.closure.states(Coverage.CONSUMED)
         return Part(
             resources=tuple(replace(one, origin=owner.owned(one.origin)) for one in rendered.resources),
             problems=tuple(self._told(problem) for problem in rendered.problems),
             files=state | dict.fromkeys(rendered.encrypted, Coverage.OPAQUE),
-            closures=(self.closure,),
+            closures=(self._framed() if self.closure.partly else self.closure,),
             reused=reused,
         )
 
@@ -271,6 +271,9 @@ class _Build:
         return replace(problem, origin=origin)
 
     def _failed(self, problems: tuple[Problem, ...] | list[Problem]) -> Part:
-        """Nothing of it can be judged, which is new whenever it comes out otherwise, whatever the reason of that."""
         part = self.source.failed(problems, (*self.closure.files, *self.closure.links))
-        return replace(part, closures=(self.closure.under([self.value, destination(self.source.owner)]),))
+        return replace(part, closures=(self._framed(),))
+
+    def _framed(self) -> Closure:
+        """What it reads. What cannot be judged of it is new whenever it comes out otherwise, whatever the reason."""
+        return self.closure.under(self.value, destination(self.source.owner))

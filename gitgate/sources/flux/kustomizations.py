@@ -134,6 +134,7 @@ class _Rendering:
         flawed = any(graph.nodes[directory].problems for directory in closure.nodes)
         if own is not None:
             flawed = flawed or bool(own.problems)
+        flawed = flawed and not (closure.partly and (own is None or len(own.problems) == len(own.remote)))
         if problems or flawed or rendering._is_unreadable():
             return Work.done(rendering._failed(problems))
         return rendering._work()
@@ -219,12 +220,12 @@ class _Rendering:
         if rendered.failed:
             return self._failed(problems)
         changed, found = self._substituted(rendered.resources)
-        state = dict.fromkeys((*self.closure.files, *self.closure.links), Coverage.CONSUMED)
+        state = self.closure.states(Coverage.CONSUMED)
         return Outcome(
             resources=tuple(changed),
             problems=(*problems, *found),
             files=state | dict.fromkeys(rendered.encrypted, Coverage.OPAQUE),
-            closures=(self.closure,),
+            closures=(self._framed() if self.closure.partly else self.closure,),
             yaml_files=self._yaml_files(),
             reused=reused,
         )
@@ -241,17 +242,19 @@ class _Rendering:
         return replace(problem, origin=origin, message=message, location=location)
 
     def _failed(self, problems: Iterable[Problem]) -> Outcome:
-        """Nothing of it can be judged, which is new whenever it comes out otherwise, whatever the reason of that."""
-        owner = self.owner
         paths = (*self.closure.files, *self.closure.links)
-        variables = variables_of(owner, self.workshop.world(owner)).values
-        layer = [self.node.kustomization.value, dict(variables), owner.spec.get("commonMetadata")]
         return Outcome(
             problems=tuple(problems),
             files=dict.fromkeys(paths, Coverage.FAILED),
-            closures=(self.closure.under(layer),),
+            closures=(self._framed(),),
             yaml_files=self._yaml_files(),
         )
+
+    def _framed(self) -> Closure:
+        """What it reads. What cannot be judged of it is new whenever it comes out otherwise, whatever the reason."""
+        variables = variables_of(self.owner, self.workshop.world(self.owner)).values
+        spec = {name: self.owner.spec.get(name) for name in ("commonMetadata", "kubeConfig", "postBuild")}
+        return self.closure.under(self.node.kustomization.value, [dict(variables), spec])
 
     def _yaml_files(self) -> frozenset[str]:
         """Files that only this rendering reads as objects: those of a generated kustomization, and those outside."""

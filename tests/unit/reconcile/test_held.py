@@ -62,7 +62,7 @@ def test_what_the_merge_takes_away_goes(what: str, changes: dict[str, str], gone
     assert left(changes) == EVERYTHING - gone
 
 
-REMOTE = KUSTOMIZATION % "web.yaml, 'https://example.com/more.yaml'"
+REMOTE = KUSTOMIZATION % "web.yaml, 'https://github.com/org/more'"
 
 
 GIT_CRYPT = b"\0GITCRYPT\0\x12\x13"
@@ -155,3 +155,24 @@ def test_data_that_may_go_is_told() -> None:
     found = [(one.code, one.message) for one in follow(make_plan(was, after, "1.37"), was, after)]
     assert [code for code, _ in found] == ["implied-deletion", "stateful-prune"]
     assert all(message.startswith("nothing tells whether it stays") for _, message in found)
+
+
+URL = "'https://example.com/install.yaml'"
+FETCHING = {**BASE, "apps/kustomization.yaml": KUSTOMIZATION % f"a.yaml, web.yaml, {URL}"}
+
+
+def test_what_is_deleted_beside_fetched_objects_goes() -> None:
+    policy = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: n}\nspec: {podSelector: {}}\n"
+    files = {"apps/kustomization.yaml": KUSTOMIZATION % f"n.yaml, {URL}", "apps/n.yaml": policy}
+    plan = planned(files, {"apps/kustomization.yaml": KUSTOMIZATION % URL, "apps/n.yaml": None})
+    assert (unread(plan), told_as_gone(plan)) == ({}, {"n"})
+
+
+@pytest.mark.parametrize(
+    "entry", [URL, "'https://github.com/org/repo'", "new"], ids=["a file", "a repository", "another kustomization"]
+)
+def test_what_may_be_among_fetched_objects_from_now_on_is_not_told_as_deleted(entry: str) -> None:
+    files = {**BASE, "apps/kustomization.yaml": KUSTOMIZATION % f"web.yaml, {entry}"}
+    files["apps/new/kustomization.yaml"] = KUSTOMIZATION % URL
+    after = with_held(render(BASE), render(files))
+    assert "a" in {identity.name for _, identity in after.unread}

@@ -475,7 +475,7 @@ def test_settings_name_the_clusters_and_no_other_is_looked_for() -> None:
 
 
 def test_a_file_that_an_owner_reads_and_that_has_no_verdict_is_found() -> None:
-    closure = Closure("apps", ("apps",), ("apps/a.yaml", "apps/b.yaml"), (), "")
+    closure = Closure("apps", ("apps",), ("apps/a.yaml", "apps/b.yaml"), (), "", "")
     missing = uncovered((closure,), {"apps/a.yaml": Coverage.CONSUMED, "apps/b.yaml": Coverage.NOT_RENDERED})
     assert [(one.code, one.location.path) for one in missing] == [("agent-uncovered-file", "apps/b.yaml")]
     assert not list(uncovered((closure,), {"apps/a.yaml": Coverage.CONSUMED, "apps/b.yaml": Coverage.FAILED}))
