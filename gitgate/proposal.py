@@ -24,6 +24,8 @@ class Problem:
         resource: The object it is about, if that much is known.
         origin: Where that object was read from.
         discriminator: See `Finding.discriminator`: a digest of what could not be judged.
+        common: What many agents' objects of a cluster have in common, told once of all:
+            `no Secret of the repository registers the cluster east`.
     """
 
     code: str
@@ -33,6 +35,7 @@ class Problem:
     resource: ResourceId | None = None
     origin: Origin | None = None
     discriminator: str = ""
+    common: str = ""
 
 
 class Coverage(StrEnum):

@@ -178,14 +178,18 @@ def _identity_problems(value: Mapping[str, Any], reading: _Reading) -> Iterable[
         and _names_a_kind(api_version, kind)
     ):
         return
-    for code, name, example in (
-        ("missing-api-version", "apiVersion", "apps/v1"),
-        ("missing-kind", "kind", "Deployment"),
+    from gitgate.sources.api_versions import API_VERSIONS  # noqa: PLC0415 - only where something is wrong
+
+    likely = API_VERSIONS.get(kind) if isinstance(kind, str) else None
+    for code, name, advice in (
+        ("missing-api-version", "apiVersion", f"Write `apiVersion: {likely}`." if likely else None),
+        ("missing-kind", "kind", None),
     ):
         text = value.get(name)
         if not isinstance(text, str) or not text.strip():
-            what = "is missing" if name not in value else "must be text"
-            yield reading.problem(code, f"{name} {what}", (name,), f"Write `{name}: {example}`, or what it is.")
+            whose = _called_by_name(value)
+            message = f"{whose} has no {name}" if name not in value else f"the {name} of {whose} must be text"
+            yield reading.problem(code, message, (name,), advice)
         elif not _plain(text):
             yield _not_ascii(reading, name, text, (name,))
         elif name == "apiVersion" and not _is_api_version(text):
@@ -216,6 +220,15 @@ def _name_problems(value: Mapping[str, Any], reading: _Reading) -> Iterable[Prob
     if not metadata.get("name") and not metadata.get("generateName"):
         message = f"the {value['kind']} has neither metadata.name nor metadata.generateName"
         yield reading.problem("missing-name", message, ("metadata",))
+
+
+def _called_by_name(value: Mapping[str, Any]) -> str:
+    """An object as far as it says what it is: `the Service shop/web`, `the object web`, `the object`."""
+    kind, metadata = value.get("kind"), value.get("metadata")
+    names = [metadata.get(key) for key in ("namespace", "name")] if isinstance(metadata, Mapping) else []
+    told = "/".join(one for one in names if isinstance(one, str) and one and _plain(one))
+    called = kind if isinstance(kind, str) and kind and _plain(kind) else "object"
+    return f"the {called} {told}".rstrip()
 
 
 def _not_ascii(reading: _Reading, field: str, text: str, path: FieldPath) -> Problem:

@@ -385,6 +385,7 @@ class _Walker:
         for owner, _ in outcomes:
             problems.extend(self._type(owner).examine(owner, self.workshop))
         problems.extend(_releases(outcomes, self.workshop))
+        outcomes, problems = _once(outcomes, problems)
         reached = Reached(
             self.workshop.graph,
             tuple(closure for _, outcome in outcomes for closure in outcome.closures),
@@ -392,6 +393,35 @@ class _Walker:
         )
         artifacts = tuple(self.workshop.artifacts.values())
         return Walk(tuple(self.clusters), tuple(outcomes), tuple(problems), reached, artifacts, tuple(settlement.left))
+
+
+def _once(
+    outcomes: Iterable[tuple[Owner, Outcome]], problems: Iterable[Problem]
+) -> tuple[list[tuple[Owner, Outcome]], list[Problem]]:
+    """The same with one problem for what several owners of a cluster have in common, at the first of them."""
+    groups: dict[tuple[str, str, str], list[Problem]] = {}
+    alone: list[Problem] = []
+    for problem in (*problems, *(one for _, outcome in outcomes for one in outcome.problems if one.common)):
+        cluster = problem.origin.cluster if problem.origin is not None else ""
+        same = groups.setdefault((problem.code, cluster, problem.common), []) if problem.common else alone
+        same.append(problem)
+    for (_, cluster, common), group in groups.items():
+        alone.append(group[0] if len(group) == 1 else _of_several(group, cluster, common))
+    rest = [
+        (owner, replace(outcome, problems=tuple(one for one in outcome.problems if not one.common)))
+        for owner, outcome in outcomes
+    ]
+    return rest, alone
+
+
+def _of_several(group: Sequence[Problem], cluster: str, common: str) -> Problem:
+    first = group[0]
+    names = sorted({str(one.resource) for one in group})
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return replace(
+        first, message=f"{', '.join(names[:_NAMED])}{more}: {common}", resource=None, discriminator=common,
+        origin=Origin(first.location.path, cluster=cluster),
+    )  # fmt: skip
 
 
 def _releases(outcomes: Iterable[tuple[Owner, Outcome]], workshop: Workshop) -> Iterator[Problem]:

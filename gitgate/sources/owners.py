@@ -59,7 +59,14 @@ class Owner:
 
     def owned(self, origin: Origin) -> Origin:
         """The origin of one of its objects."""
-        return replace(origin, owner=self.name, cluster=self.cluster.name)
+        return replace(origin, owner=self.name, cluster=self._destination)
+
+    @cached_property
+    def _destination(self) -> str:
+        """Name of the cluster that it applies to: `one/remote` where Flux reads how to reach that one from `remote`."""
+        access = mapping(self.spec.get("kubeConfig"))
+        named = (text(mapping(access.get(key)).get("name")) for key in ("secretRef", "configMapRef"))
+        return "/".join([self.cluster.name, *(name for name in named if name)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,9 +81,9 @@ class _Making:
                 message = f"{owner.name}: {error}, so Argo CD makes no Applications of it"
                 problems.append(workshop.problem(owner, "agent-invalid", message, at, detail=f"{error} {owner.digest}"))
         problems.extend(self._twice(made))
-        for field, told in self.generators.guesses.items():
-            message = f"{owner.name} also makes Applications for {told}"
-            problems.append(workshop.problem(owner, "agent-unproved-reference", message, field, detail=told))
+        for field, told in list(self.generators.guesses.items())[:1]:
+            problem = workshop.problem(owner, "agent-unproved-reference", f"{owner.name}: {told}", field, detail=told)
+            problems.append(replace(problem, common=told))
         failed = any(problem.code in {"agent-invalid", "agent-not-rendered", "agent-limit"} for problem in problems)
         return Outcome(
             resources=tuple(made),

@@ -78,11 +78,10 @@ def _cluster_problems(owner: Owner, workshop: Workshop) -> Iterator[Problem]:
             continue
         known = {secret_value(secret, key).rstrip("/") for secret in cluster_secrets(workshop.world(owner))}
         if named not in known:
-            message = (
-                f"{owner.name} applies to the cluster {shown_url(named)}, which no Secret in the repository registers"
-            )
+            told = f"no Secret of the repository registers the cluster {shown_url(named)}"
             path: FieldPath = ("spec", "destination", key)
-            yield workshop.problem(owner, "agent-unproved-reference", message, path, detail=named)
+            problem = workshop.problem(owner, "agent-unproved-reference", f"{owner.name}: {told}", path, detail=named)
+            yield replace(problem, common=told)
 
 
 @dataclass(slots=True)

@@ -175,7 +175,9 @@ class Generators:
         selects = bool(selector.get("matchLabels") or selector.get("matchExpressions"))
         secrets = {secret_value(one, "name"): one for one in cluster_secrets(self.workshop.world(self.owner))}
         if not secrets:
-            self.guesses[at] = "clusters that no Secret of the repository registers"
+            self.guesses[at] = (
+                "no Secret of the repository registers clusters, so there may be more Applications than these"
+            )
         made: list[Set] = []
         servers = set()
         for name in sorted(secrets):

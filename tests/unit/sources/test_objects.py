@@ -141,3 +141,14 @@ def test_flattening_is_total_and_loses_nothing(value: object) -> None:
         for step in resource.origin.pointer:
             current = current[step]  # type: ignore[index]
         assert current is resource.data
+
+
+def test_what_lacks_a_version_is_named_and_told_the_one_of_its_kind() -> None:
+    def told(value: object) -> tuple[str, str | None]:
+        (problem,) = read_objects(value, Origin("a.yaml"), lambda _: Location("a.yaml")).problems
+        return problem.message, problem.fix
+
+    service = {"kind": "Service", "metadata": {"name": "web", "namespace": "shop"}}
+    assert told(service) == ("the Service shop/web has no apiVersion", "Write `apiVersion: v1`.")
+    assert told({"kind": "Thing", "metadata": {"name": "web"}}) == ("the Thing web has no apiVersion", None)
+    assert told({"apiVersion": "v1", "metadata": {"name": "web"}}) == ("the object web has no kind", None)

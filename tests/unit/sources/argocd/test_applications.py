@@ -539,3 +539,16 @@ def test_a_hook_without_a_name_is_another_one_each_time_whoever_applies_it() -> 
     was, shall_be = (render({"job.yaml": text}) for text in (job, job.replace("a:1", "a:2")))
     (item,) = make_plan(was, shall_be, "1.37").objects
     assert (item.action, "makes another one each time" in item.reason) == (Action.UNCHANGED, True)
+
+
+def test_a_cluster_that_many_applications_name_is_told_once() -> None:
+    far = application("{}", "path: a").replace("'https://kubernetes.default.svc'", "https://far.example.com")
+    files = {
+        f"{name}.yaml": far.replace("{}", name) for name in ("one", "two", "three", "four", "five", "six", "seven")
+    }
+    snapshot = render({**files, "a/d.yaml": DEPLOYMENT})
+    (problem,) = [one for one in snapshot.problems if one.code == "agent-unproved-reference"]
+    assert problem.message.startswith("Application argocd/five, Application argocd/four, ")
+    assert problem.message.endswith(
+        " and 2 more: no Secret of the repository registers the cluster https://far.example.com"
+    )

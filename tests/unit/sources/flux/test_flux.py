@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gitgate.proposal import Coverage, Snapshot
+from gitgate.reconcile.plan import make_plan
 from gitgate.resource import Resource
 from gitgate.settings import ClusterSetting, Settings
 from gitgate.sources.base import SourceContext
@@ -508,3 +509,19 @@ def test_what_was_rendered_for_the_base_is_not_rendered_again() -> None:
     assert shared.builder.builds == builds + 1
     assert {one.id for one in first.resources} == {one.id for one in second.resources}
     assert second == render_tree(tree({**files, "b/x.yaml": CONFIG.format(name="b", value=2)}), context())
+
+
+def test_what_goes_to_another_cluster_is_of_that_one() -> None:
+    far = "kubeConfig: {secretRef: {name: far}}\n"
+    files = {
+        **bootstrap("one"),
+        "clusters/one/near.yaml": kustomization("near", "./apps"),
+        "clusters/one/far.yaml": kustomization("far", "./apps", far),
+        "apps/a.yaml": CONFIG.format(name="a", value=1),
+    }
+    snapshot = render(files)
+    assert found(snapshot, "ConfigMap", "a", "one").origin.owner == "Kustomization flux-system/near"
+    assert found(snapshot, "ConfigMap", "a", "one/far").origin.owner == "Kustomization flux-system/far"
+    assert found(snapshot, "Kustomization", "far", "one")
+    plan = make_plan(Snapshot(), snapshot, "1.33")
+    assert plan.duplicates == {}
