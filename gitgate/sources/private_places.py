@@ -17,8 +17,8 @@ from pathlib import Path
 
 ABSENT = "absent"
 """A directory in a place that nobody makes: where a program looks for what it must not find."""
-SMALL = 1 << 20
-"""Bytes of content that may stay until the end: with a thousand of them a run takes a gigabyte at the most."""
+SMALL = 1 << 18
+"""Bytes of content that may stay until the end: a thousand of them are 256 MiB at the most."""
 
 
 class PrivatePlaces:
