@@ -150,7 +150,7 @@ def _examine(proposal: Proposal, settings: Settings, rulebooks: Sequence[_Rulebo
     readings = (served[1].readings, served[0].readings)
     kinds = Kinds(is_cluster_scoped, definitions)
     requests = plan_requests(before, after, kinds, _held(proposal), readings)
-    conditional = conditional_requests(proposal.before, proposal.after, kinds)
+    conditional = conditional_requests(proposal.before, proposal.after, kinds, readings)
     requests = Requests((*requests.proposed, *conditional.proposed), (*requests.standing, *conditional.standing))
     findings: list[Finding] = [*_changes(proposal, settings)]
     baseline: list[Finding] = []

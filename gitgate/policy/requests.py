@@ -108,14 +108,19 @@ def plan_requests(
     return Requests(tuple(proposed), tuple(standing))
 
 
-def conditional_requests(before: Snapshot, after: Snapshot, kinds: Kinds) -> Requests:
+def conditional_requests(
+    before: Snapshot, after: Snapshot, kinds: Kinds, readings: tuple[Readings, Readings]
+) -> Requests:
     """What objects ask for that may be there or not: each is judged as a CREATE, in both trees.
 
     One that was there for certain, and now may not be, is a DELETE as well.
     """
     standing, proposed = (
-        tuple(request for one in held.conditional.present for request in _requests(one, None, "CREATE", kinds))
-        for held in (before, after)
+        (
+            *(request for one in held.conditional.present for request in _requests(one, None, "CREATE", kinds)),
+            *_otherwise(held.conditional.present, reading, kinds),
+        )
+        for held, reading in zip((before, after), readings, strict=True)
     )
     deleted = tuple(replace(_deletion(old, kinds), resource=new) for old, new in newly_conditional(before, after))
     return Requests((*proposed, *deleted), standing)
