@@ -115,7 +115,8 @@ def _ready(request: HelmRequest, chart: LoadedChart, arguments: _Arguments) -> _
         file_settings=arguments.file_settings,
         options=(*options, *(f"--api-versions={api}" for api in asked.served)),
         release_name=request.release_name,
-        runs=contexts if doubts.certain else contexts * 2,
+        cases=contexts,
+        twice=not doubts.certain,
     )
     contents = (*wanted.values_files, *(data for _, data in arguments.file_settings))
     return _Prepared(
@@ -126,7 +127,7 @@ def _ready(request: HelmRequest, chart: LoadedChart, arguments: _Arguments) -> _
         doubts=doubts,
         files=(*chart.read_files(crds=False), *arguments.values.paths),
         values=tuple(_values_files(chart, arguments.values)),
-        digest=_digest(request, chart, (*contents, repr((wanted.options, wanted.runs)).encode())),
+        digest=_digest(request, chart, (*contents, repr((wanted.options, wanted.cases, wanted.twice)).encode())),
     )
 
 
@@ -312,12 +313,11 @@ class HelmBuilder:
     def _read(self, one: _Prepared, answer: tuple[Printed, ...]) -> HelmRendering:
         if answer[0].output is None:
             return _failed(one, answer[0].complaint)
-        passes = len(one.wanted.runs) // (len(one.variants) + 1)
         contexts = [answer[index :: len(one.variants) + 1] for index in range(len(one.variants) + 1)]
         problems = [*one.absent, *one.doubts.problems()]
         first, complaint = self._context(one, contexts[0], problems)
         if first is None:
-            return _failed(one, complaint, problems if passes > 1 else ())
+            return _failed(one, complaint, problems if one.wanted.twice else ())
         others: list[tuple[str, tuple[Resource, ...]]] = []
         for variant, printed in zip(one.variants, contexts[1:], strict=True):
             if any(run.output is None for run in printed):

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,8 @@ class HelmInput:
         file_settings: Name and content for `--set-file`.
         options: Other arguments, checked by the caller.
         release_name: Checked by the caller.
-        runs: What to add to these arguments in each run: `((), ())` renders the same twice.
+        cases: What to add to these arguments in each rendering, nothing in the first.
+        twice: May a second rendering of the same differ?
     """
 
     files: Mapping[str, bytes]
@@ -64,7 +65,8 @@ class HelmInput:
     file_settings: tuple[tuple[str, bytes], ...]
     options: tuple[str, ...]
     release_name: str
-    runs: tuple[tuple[str, ...], ...] = ((),)
+    cases: tuple[tuple[str, ...], ...] = ((),)
+    twice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +117,22 @@ class HelmRunner:
     _places: PrivatePlaces = field(default_factory=PrivatePlaces)
 
     def template(self, wanted: HelmInput) -> tuple[Printed, ...]:
-        """Render one release; whatever goes wrong is in the answer. Where the first run fails there are no others."""
+        """Render one release; whatever goes wrong is in the answer.
+
+        Returns:
+            One for each case; then, where a second rendering may differ, that of each case. Where the first one fails
+            there are no others.
+        """
         try:
             key = _key(self.program, wanted)
             known = self.cache.find(key)
-            if known is not None and len(known) == len(wanted.runs):
+            number = len(wanted.cases) * (1 + wanted.twice)
+            if known is not None and len(known) == number:
                 return tuple(map(_unpacked, known))
             size = sum(map(len, wanted.values_files)) + size_of(wanted.files) + size_of(dict(wanted.file_settings))
             with self._places.place(size) as private:
                 printed = tuple(self._run(wanted, private))
-            if len(printed) == len(wanted.runs):
+            if len(printed) == number:
                 self.cache.keep(key, list(map(_packed, printed)))
         except ToolError as error:
             return (Printed(None, str(error)),)
@@ -134,31 +142,41 @@ class HelmRunner:
             return (Printed(None, "the values cannot be written as JSON"),)
         return printed
 
-    def _run(self, wanted: HelmInput, private: Path) -> Iterator[Printed]:
-        arguments = [self.program.path, "template", wanted.release_name, "chart", *wanted.options]
-        arguments.extend(_write_input(wanted, private))
+    def _run(self, wanted: HelmInput, private: Path) -> Sequence[Printed]:
+        arguments = (self.program.path, "template", wanted.release_name, "chart", *wanted.options)
+        arguments += tuple(_write_input(wanted, private))
         end = time.monotonic() + self.timeout
-        for index, options in enumerate(wanted.runs):
-            try:
-                done = run(
-                    (*arguments, *options),
-                    cwd=private,
-                    environment=_environment(private),
-                    expected=(0, 1, 2),
-                    timeout=end - time.monotonic(),
-                    output_limit=OUTPUT_LIMIT,
-                    memory_limit=MEMORY_LIMIT,
-                )
-            except ToolError as error:
-                if time.monotonic() < end:
-                    raise
-                raise ToolError(f"helm took longer than {self.timeout:g} seconds") from error
-            if done.returncode == 0:
-                yield Printed(done.stdout)
-                continue
-            yield Printed(None, _complaint(done.stderr.decode("utf-8", "replace"), private))
-            if index == 0:
-                return
+        first = self._once(arguments, private, end)
+        if first.output is None:
+            return (first,)
+        printed = [first, *(self._once((*arguments, *options), private, end) for options in wanted.cases[1:])]
+        if not wanted.twice:
+            return printed
+        # A case in which nothing is different needs no second look.
+        again = [
+            self._once((*arguments, *options), private, end) if index == 0 or printed[index] != first else first
+            for index, options in enumerate(wanted.cases)
+        ]
+        return [*printed, *again]
+
+    def _once(self, arguments: Sequence[str], private: Path, end: float) -> Printed:
+        try:
+            done = run(
+                arguments,
+                cwd=private,
+                environment=_environment(private),
+                expected=(0, 1, 2),
+                timeout=end - time.monotonic(),
+                output_limit=OUTPUT_LIMIT,
+                memory_limit=MEMORY_LIMIT,
+            )
+        except ToolError as error:
+            if time.monotonic() < end:
+                raise
+            raise ToolError(f"helm took longer than {self.timeout:g} seconds") from error
+        if done.returncode == 0:
+            return Printed(done.stdout)
+        return Printed(None, _complaint(done.stderr.decode("utf-8", "replace"), private))
 
 
 def _packed(printed: Printed) -> bytes:
@@ -172,7 +190,7 @@ def _unpacked(entry: bytes) -> Printed:
 def _key(program: HelmProgram, wanted: HelmInput) -> str:
     """Everything that Helm reads and is told."""
     said = [
-        wanted.release_name, wanted.options, wanted.settings, wanted.runs, len(wanted.values_files),
+        wanted.release_name, wanted.options, wanted.settings, wanted.cases, wanted.twice, len(wanted.values_files),
         [name for name, _ in wanted.file_settings], dict(wanted.values),
     ]  # fmt: skip
     parts = [json.dumps(said, allow_nan=False).encode(), *wanted.values_files]
