@@ -1,4 +1,4 @@
-"""What kustomizations fetch, and whether all else of them can be judged without it (docs/adr/0045).
+"""What kustomizations fetch, and whether all else of them can be judged without it (docs/adr/0046).
 
 What is fetched is not known here, so two things are asked. Can what the tree has be rendered alone, and come out as it
 does beside what is fetched? And what must stay as it is, so that what becomes of the fetched objects is what somebody
