@@ -60,10 +60,11 @@ def _left(before: Snapshot, after: Snapshot, rendered: set[str]) -> Iterator[Mov
     told = {problem.resource: problem.message for problem in after.problems if problem.code == _GONE}
     for resource in after.resources:
         if resource.id in told and resource.id not in known and str(resource.id) in rendered:
-            why = told.pop(resource.id)
+            why = told.pop(resource.id).removeprefix(f"{resource.id}: ").removeprefix(f"{resource.id} ")
             message = f"{resource.id} was judged with all that it applies, and cannot be any more: {why}"
         elif str(resource.id) in gone:
-            message = f"{resource.id} applied content of this repository, and takes it from elsewhere now"
+            why = after.elsewhere[resource.origin.cluster, str(resource.id)]
+            message = f"{resource.id} was judged with all that it applies, and cannot be any more: {why}"
         else:
             continue
         gone.discard(str(resource.id))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from gitgate.reconcile.agents import Owner, taken_out
+from gitgate.reconcile.agents import ARGO_GROUP, Owner, taken_out
 from gitgate.reconcile.consequence import Consequence, happens_to
 from gitgate.reconcile.places import place_of, told
 from gitgate.reconcile.plan import Action
@@ -162,13 +162,21 @@ def _cascade(scene: Scene, before: Resource) -> tuple[str, str]:
         suspended = spec_of(before).get("suspend") is True
         return "cascading-deletion", "" if suspended else "its release is uninstalled, with all that it made"
     owner = scene.before.owners_by_name.get(str(before.id))
-    applied = scene.before.applied_by.get(owner.name, ()) if owner is not None and owner.cascades else ()
-    inside = [one for one in applied if owner is not None and not _taken_over(scene, one, owner)]
+    if owner is None or not owner.cascades:
+        return "cascading-deletion", ""
+    applied = scene.before.applied_by.get(owner.name, ())
+    inside = [one for one in applied if not _taken_over(scene, one, owner)]
+    kept = _kept(scene, inside)
+    inside += scene.before.elsewhere.get(owner.name, ()) if _is_alone(before) else ()
     if not inside:
         return "cascading-deletion", ""
-    kept = _kept(scene, inside)
     message = f"what it applied is deleted with it: {_objects(len(inside))} of this repository"
     return "implied-deletion" if kept else "cascading-deletion", message + kept
+
+
+def _is_alone(owner: Resource) -> bool:
+    """Is it the only one of its name, whatever the cluster? Flux has one of a name in each."""
+    return owner.id.group == ARGO_GROUP
 
 
 def _taken_over(scene: Scene, resource: Resource, owner: Owner) -> bool:

@@ -43,6 +43,12 @@ class Side:
 
     def __init__(self, resources: Iterable[Resource], agents: Iterable[Resource] = ()) -> None:
         self.resources = tuple(resources)
+        self.elsewhere: dict[str, list[Resource]] = {}
+        """What owners apply to other clusters, by their names."""
+        agents = tuple(agents)
+        for resource in agents:
+            if resource.origin.owner:
+                self.elsewhere.setdefault(resource.origin.owner, []).append(resource)
         self.by_place: dict[Place, list[Resource]] = {}
         self.by_namespace: dict[str, list[Resource]] = {}
         self.by_kind: dict[tuple[str, str], list[Resource]] = {}

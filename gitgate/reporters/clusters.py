@@ -12,15 +12,17 @@ from gitgate.reporters.order import SEVERITIES, path_of
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One finding, or several that differ only in cluster and owner.
+    """One finding, or several that differ only in cluster, owner and namespace.
 
     Attributes:
         finding: The first of them.
         clusters: Where it holds, sorted; empty where no cluster is known.
+        others: The same object in further namespaces, as `namespace/name`, sorted: overlays of one base.
     """
 
     finding: Finding
     clusters: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 def cluster_of(finding: Finding) -> str:
@@ -39,15 +41,24 @@ def clusters_of(findings: Iterable[Finding]) -> tuple[str, ...]:
 
 
 def gathered(findings: Iterable[Finding]) -> tuple[Told, ...]:
-    """The findings in their order, those that say the same of several clusters as one.
+    """The findings in their order, those that say the same of several clusters or namespaces as one.
 
-    Nothing of what is shown may differ. Findings of no cluster are never folded.
+    Nothing of what is shown may differ. Findings of no cluster are never folded, and those of several namespaces only
+    where they lead to one line.
     """
     groups: dict[object, list[Finding]] = {}
     for index, finding in enumerate(findings):
-        same = (path_of(finding), replace(finding, origin=None, discriminator=""))
+        resource = finding.resource
+        if resource is not None and finding.location is not None and finding.location.position is not None:
+            resource = replace(resource, namespace="")
+        same = (path_of(finding), replace(finding, origin=None, discriminator="", resource=resource))
         groups.setdefault(same if cluster_of(finding) else index, []).append(finding)
-    return tuple(Told(group[0], clusters_of(group)) for group in groups.values())
+    return tuple(Told(group[0], clusters_of(group), _others(group)) for group in groups.values())
+
+
+def _others(group: list[Finding]) -> tuple[str, ...]:
+    resources = {one.resource for one in group if one.resource is not None} - {group[0].resource}
+    return tuple(sorted("/".join(part for part in (one.namespace, one.name) if part) for one in resources))
 
 
 def sections(told: Iterable[Told]) -> Iterator[tuple[tuple[str, ...], tuple[Told, ...]]]:

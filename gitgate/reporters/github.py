@@ -76,7 +76,7 @@ def _annotation(told: Told, remedy: str) -> str:
 def _message(told: Told, remedy: str) -> str:
     lines = (
         told.finding.message,
-        " ".join(subject_of(told.finding, told.clusters)),
+        " ".join(subject_of(told.finding, told.clusters, told.others)),
         f"fix: {remedy}" if remedy else "",
     )
     return "\n".join(printable(clipped(line, _MESSAGE_LIMIT)) for line in lines if line)

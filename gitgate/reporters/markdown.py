@@ -148,14 +148,14 @@ def _details_per_file(new: list[Finding], report: Report) -> Iterator[_Block]:
             members = list(group)
             name = f"{where}{html_code(path) if path else 'no file'}"
             opening = f"<details{opened}><summary>{name}: {counted(len(members), 'new finding')}</summary>\n<ul>\n"
-            rows = tuple(_item(one.finding, () if clusters else one.clusters, report) for one in members)
+            rows = tuple(_item(one.finding, () if clusters else one.clusters, one.others, report) for one in members)
             yield opening, rows, "</ul>\n</details>\n"
 
 
-def _item(finding: Finding, clusters: tuple[str, ...], report: Report) -> str:
+def _item(finding: Finding, clusters: tuple[str, ...], others: tuple[str, ...], report: Report) -> str:
     lines = [
         f"<b>{_SEVERITY_WORDS[finding.severity]}</b> {_rule_link(finding.rule)} {html_prose(finding.message)}",
-        " ".join(html_code(text) for text in (place_of(finding), *subject_of(finding, clusters)) if text),
+        " ".join(html_code(text) for text in (place_of(finding), *subject_of(finding, clusters, others)) if text),
     ]
     text = "<br>".join(line for line in lines if line)
     remedy = remedy_of(finding, report)

@@ -191,9 +191,22 @@ def unjudged_sentence(numbers: Tally) -> str:
     return f"no schema judged {total}: {', '.join(shown)}"
 
 
-def subject_of(finding: Finding, clusters: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """The object, the field in it, what sets it, clusters; the field is left out where the message names it anyway."""
+_NAMED = 3
+"""Objects beside the first that are named."""
+
+
+def subject_of(finding: Finding, clusters: tuple[str, ...] = (), others: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The object, the field in it, what sets it, clusters; the field is left out where the message names it anyway.
+
+    Args:
+        finding: What is told.
+        clusters: Where it holds.
+        others: The same object in further namespaces.
+    """
     parts = [str(finding.resource)] if finding.resource is not None else []
+    if others:
+        more = f"{len(others)} more" if len(others) > _NAMED else others[-1]
+        parts[0] = ", ".join([parts[0], *(others[:-1] if len(others) <= _NAMED else ())]) + f" and {more}"
     field = format_field_path(finding.field)
     if field and field not in finding.message:
         parts.append(field)

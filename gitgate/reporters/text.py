@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gitgate.finding import Finding, Severity, State
 from gitgate.location import Precision
 from gitgate.report import Report, Verdict
 from gitgate.reporters.base import MINIMUM_WIDTH, PLAIN, Style
-from gitgate.reporters.clusters import gathered, named, sections
+from gitgate.reporters.clusters import Told, gathered, named, sections
 from gitgate.reporters.encode import cells, clipped, log_safe
 from gitgate.reporters.layout import Line, Span, span, width_of, wrapped, write_colored, write_plain
 from gitgate.reporters.order import in_report_order, path_of
@@ -95,7 +96,8 @@ def _new(report: Report, findings: list[Finding], width: int) -> Iterator[Line]:
             # What to do in general is said once for a rule; what to do just here is said every time.
             repeated = finding.fix is None and (finding.rule, remedy) in told
             told.add((finding.rule, remedy))
-            yield from _block(finding, () if clusters else one.clusters, "" if repeated else remedy, width)
+            shown_clusters = () if clusters else one.clusters
+            yield from _block(replace(one, clusters=shown_clusters), "" if repeated else remedy, width)
             yield _BLANK
     for rule, rest in sorted(folded.items()):
         files = {path for path in map(path_of, rest) if path is not None}
@@ -105,9 +107,10 @@ def _new(report: Report, findings: list[Finding], width: int) -> Iterator[Line]:
         yield _BLANK
 
 
-def _block(finding: Finding, clusters: tuple[str, ...], remedy: str, width: int) -> Iterator[Line]:
+def _block(told: Told, remedy: str, width: int) -> Iterator[Line]:
+    finding = told.finding
     yield from _headline(finding, width)
-    yield from _subject(finding, clusters, width)
+    yield from _subject(told, width)
     yield from _excerpt(finding, width)
     if remedy:
         first = (Span("  "), Span("fix: ", "green"))
@@ -131,14 +134,14 @@ def _headline(finding: Finding, width: int) -> Iterator[Line]:
     yield from wrapped(message, width, first=(Span("  "),), indent=2)
 
 
-def _subject(finding: Finding, clusters: tuple[str, ...], width: int) -> Iterator[Line]:
+def _subject(told: Told, width: int) -> Iterator[Line]:
     """The object, the field in it, and the Kubernetes versions in which it holds.
 
     None of them is broken; what does not fit goes on a line of its own. Only an absurdly long one is cut.
     """
-    parts = list(subject_of(finding, clusters))
-    if finding.versions:
-        parts.append(f"(Kubernetes {', '.join(finding.versions)})")
+    parts = list(subject_of(told.finding, told.clusters, told.others))
+    if told.finding.versions:
+        parts.append(f"(Kubernetes {', '.join(told.finding.versions)})")
     line = ""
     for part in parts:
         text = log_safe(clipped(part, _MESSAGE_LIMIT))

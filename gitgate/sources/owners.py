@@ -191,7 +191,9 @@ class Workshop:
     ) -> Problem:
         """A problem at a field of an owner."""
         resource = owner.resource
-        location = self.place(resource.origin, path)
+        # What an ApplicationSet makes is written in its template.
+        made = resource.origin.owner.startswith("ApplicationSet ") and path[:1] == ("spec",)
+        location = self.place(resource.origin, ("spec", "template", *path) if made else path)
         discriminator = f"{'.'.join(map(str, path))} {detail}".strip()
         return Problem(
             code=code, message=message, location=location, fix=fix, resource=resource.id, origin=resource.origin,

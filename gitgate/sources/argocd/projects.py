@@ -6,6 +6,7 @@ Source: argo-cd, pkg/apis/application/v1alpha1/app_project_types.go; util/argo/a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gitgate.proposal import Problem
@@ -69,18 +70,26 @@ def refusals(owner: Owner, workshop: Workshop, resources: Iterable[Resource], sc
             )
     server, cluster = whereabouts(owner, world)
     namespace = text(destination(owner).get("namespace"))
-    if is_destination_permitted(spec, server, cluster, namespace) is False:
+    is_here = is_destination_permitted(spec, server, cluster, namespace) is not False
+    if not is_here:
         told = f"{namespace or 'no namespace'} of {cluster or shown_url(server)}"
         message = f"{owner.name}: its project {name} does not permit the destination {told}: Argo CD refuses it"
         yield workshop.problem(owner, "agent-refused", message, ("spec", "destination"), detail=f"{name} {told}")
-    refused = [str(one.id) for one in resources if not _is_permitted(spec, one, scopes, server=server, cluster=cluster)]
-    if refused:
+    found = [
+        one for one in resources
+        if (is_here or one.id.namespace != namespace)  # else that is told of all of them
+        and not _is_permitted(spec, one, scopes, server=server, cluster=cluster)
+    ]  # fmt: skip
+    if found:
+        refused = [str(one.id) for one in found]
         more = f" and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
         message = (
             f"{owner.name}: its project {name} does not permit {', '.join(refused[:_NAMED])}{more}: "
-            "Argo CD refuses to sync them"
+            f"Argo CD refuses to sync {'it' if len(refused) == 1 else 'them'}"
         )
-        yield workshop.problem(owner, "agent-refused", message, ("spec", "project"), detail=f"{name} {refused}")
+        problem = workshop.problem(owner, "agent-refused", message, ("spec", "project"), detail=f"{name} {refused}")
+        # What a set makes has no line of its own, and more than one of a kind points at the Application.
+        yield replace(problem, location=workshop.place(found[0].origin, ())) if len(found) == 1 else problem
 
 
 def whereabouts(owner: Owner, world: World) -> tuple[str, str]:

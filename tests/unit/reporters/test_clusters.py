@@ -11,6 +11,7 @@ from gitgate.location import Location, Position
 from gitgate.reporters.base import Style
 from gitgate.reporters.clusters import Told, gathered, sections
 from gitgate.reporters.registry import REPORTERS
+from gitgate.reporters.summary import subject_of
 from gitgate.resource import Origin
 from tests.support.reports import CLUSTERS, TYPO
 
@@ -64,3 +65,14 @@ def test_no_findings_make_no_section():
 @pytest.mark.parametrize("output", ["text", "markdown", "github"])
 def test_formats_for_people_name_every_cluster_that_a_shared_base_reaches(output: str):
     assert "clusters production, staging" in REPORTERS[output](CLUSTERS, Style(width=100))
+
+
+def test_what_overlays_of_one_base_have_in_several_namespaces_is_told_once() -> None:
+    assert TYPO.resource is not None
+    names = ("shop", "shop-b", "shop-a")
+    found = [in_cluster(replace(TYPO, resource=replace(TYPO.resource, namespace=name)), "one") for name in names]
+    (told,) = gathered(found)
+    assert told.finding is found[0]
+    assert told.others == (f"shop-a/{TYPO.resource.name}", f"shop-b/{TYPO.resource.name}")
+    assert f"{found[0].resource}, {told.others[0]} and {told.others[1]}" in subject_of(told.finding, (), told.others)
+    assert len(gathered([replace(one, location=None) for one in found])) == len(names)

@@ -288,3 +288,11 @@ def test_no_template_ends_in_anything_else_than_text_or_a_refusal(template: str)
     assert isinstance(plain_text(template, {"a": "b"}), str)
     with contextlib.suppress(TemplateError, UnresolvedError):
         assert isinstance(go_text(template, {"a": "b"}, missing_is_error=False), str)
+
+
+def test_a_mistake_of_what_a_set_makes_is_found_in_its_template() -> None:
+    tree = application_set("- list: {elements: [{name: gone}]}", "{{.name}}", "apps/{{.name}}")
+    (problem,) = render(tree).problems
+    lines = tree["set.yaml"].splitlines()
+    assert problem.location.position is not None
+    assert "path: 'apps/{{.name}}'" in lines[problem.location.position.line - 1]

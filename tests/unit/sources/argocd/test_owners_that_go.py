@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gitgate.reconcile.agents import find_owners
+from gitgate.reconcile.follow import follow
 from gitgate.reconcile.plan import make_plan
 from gitgate.sources.registry import render_tree
 from tests.support.cluster import VERSION
@@ -113,3 +114,15 @@ def test_an_application_of_another_cluster_is_known_there_by_name_only() -> None
     owners = find_owners(far, near)
     assert owners.by_name["Application argocd/far"].prunes is False
     assert {owner.path for owner in owners} == {"\0"}
+
+
+def test_what_goes_in_another_cluster_is_told_where_its_application_is() -> None:
+    far = apps(CASCADING)["web.yaml"].replace("'https://kubernetes.default.svc'", "https://far.example.com")
+    files = {**apps(CASCADING), "web.yaml": far, "o.yaml": application("o", "path: o"), "o/d.yaml": DEPLOYMENT}
+    shared = context()
+    base = render_tree(tree(files), shared)
+    head = render_tree(tree({path: text for path, text in files.items() if path != "web.yaml"}), shared)
+    told = follow(make_plan(base, head, VERSION), base, head)
+    assert [one.message for one in told if one.code == "cascading-deletion"] == [
+        "what it applied is deleted with it: 1 object of this repository"
+    ]
