@@ -17,7 +17,8 @@ from pathlib import Path
 
 from gitgate import __version__
 
-_FORMAT = "gitgate renders 1"
+_FORMAT = "gitgate renders 2"
+"""Raised when the parts that renderers keep change, as entries of other formats are never read."""
 _ENTRY_LIMIT = 256 * 1024 * 1024
 _HEADER_LIMIT = 4_096
 _KEPT = 5_000
