@@ -14,7 +14,6 @@ from typing import Any
 from gitgate.location import FieldPath
 from gitgate.proposal import Proposal, Snapshot
 from gitgate.resource import Resource
-from gitgate.settings import CHART_DIRECTORY
 
 _FLUX, _SOURCES, _ARGO = "kustomize.toolkit.fluxcd.io", "source.toolkit.fluxcd.io", "argoproj.io"
 _BY_CONTENT = ("GitRepository", "FluxInstance")
@@ -53,9 +52,10 @@ def moved_owners(proposal: Proposal) -> Iterator[Moved]:
 
 
 def _left(before: Snapshot, after: Snapshot, rendered: set[str]) -> Iterator[Moved]:
-    """Owners that could be rendered and that are not any more; a vendored chart mostly gets another version."""
-    here = {(one.origin.cluster, one.origin.owner) for one in before.resources if not _is_vendored(one)}
-    gone = {name for cluster, name in after.elsewhere.keys() - before.elsewhere.keys() if (cluster, name) in here}
+    """Owners that could be rendered and that are not any more."""
+    here = {(one.origin.cluster, one.origin.owner) for one in before.resources}
+    left = (after.elsewhere.keys() - before.elsewhere.keys()) & here
+    gone = {name: after.elsewhere[cluster, name] for cluster, name in sorted(left)}
     known = {problem.resource for problem in before.problems if problem.code == _GONE}
     told = {problem.resource: problem.message for problem in after.problems if problem.code == _GONE}
     for resource in after.resources:
@@ -63,16 +63,12 @@ def _left(before: Snapshot, after: Snapshot, rendered: set[str]) -> Iterator[Mov
             why = told.pop(resource.id).removeprefix(f"{resource.id}: ").removeprefix(f"{resource.id} ")
             message = f"{resource.id} was judged with all that it applies, and cannot be any more: {why}"
         elif str(resource.id) in gone:
-            why = after.elsewhere[resource.origin.cluster, str(resource.id)]
+            why = gone[str(resource.id)]
             message = f"{resource.id} was judged with all that it applies, and cannot be any more: {why}"
         else:
             continue
-        gone.discard(str(resource.id))
+        gone.pop(str(resource.id), None)
         yield resource, ("spec",), message
-
-
-def _is_vendored(resource: Resource) -> bool:
-    return resource.origin.path.startswith(f"{CHART_DIRECTORY}/")
 
 
 def _owners(snapshot: Snapshot) -> Iterator[Resource]:

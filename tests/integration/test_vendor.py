@@ -17,8 +17,9 @@ import pytest
 from gitgate.__main__ import run
 from gitgate.proposal import Snapshot
 from gitgate.sources.vendored import LOCK_PATH
+from tests.support.cli import check
 from tests.support.rendering import codes, names, render, require_helm
-from tests.support.repository import RepositoryBuilder
+from tests.support.repository import Content, RepositoryBuilder
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -125,6 +126,33 @@ def test_archive_or_lock_that_is_not_right_is_an_error(locked: str, data: bytes)
     snapshot = rendered("1.2.0", locked, data)
     assert codes(snapshot) == ["vendored-chart"]
     assert "ConfigMap shop/settings" not in names(snapshot)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"clusters/one/web.yaml": release(URL, "6.6.6")},
+        {"clusters/one/web.yaml": release("https://evil.example.com", "1.2.0")},
+        {LOCK_PATH: None},
+        {LOCK_PATH: "version: 1\ncharts: []\n"},
+    ],
+    ids=["another version", "another registry", "no lock", "an empty lock"],
+)
+def test_a_chart_that_was_judged_is_vendored_again_or_rejected(
+    change: dict[str, Content | None], repository: RepositoryBuilder
+) -> None:
+    data = packed()
+    repository.commit({
+        "clusters/one/flux-system/gotk-sync.yaml": SYNC,
+        "clusters/one/web.yaml": release(URL, "1.2.0"),
+        LOCK_PATH: lock(data, url=URL, requested="1.2.0"),
+        ".gitgate/charts/web.tgz": data,
+    })  # fmt: skip
+    repository.branch("change")
+    repository.commit(change, branch="change")
+    ended = check(repository.path, "--base", "main", "--head", "change")
+    assert ended.code == 1, ended.stdout
+    assert "schema/agent-source-changed" in ended.rules()
 
 
 @pytest.fixture

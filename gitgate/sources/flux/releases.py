@@ -151,7 +151,7 @@ def _vendored(owner: Owner, workshop: Workshop, source: FluxSource) -> Work:
     try:
         locked = find_locked(wanted, read_lock(tree, documents))
         if locked is None:
-            return Work.done(told)
+            return Work.done(replace(told, not_rendered=f"{told.not_rendered}, which is not vendored"))
         place = locked.path
         if place in tree.special or place not in tree.entries:
             raise VendoredError("the tree does not have it as a regular file")  # noqa: TRY301 - as the others
@@ -165,7 +165,7 @@ def _vendored(owner: Owner, workshop: Workshop, source: FluxSource) -> Work:
         problem = workshop.problem(owner, "vendored-chart", message, _CHART, detail=str(error))
         return Work.done(replace(told, problems=(problem,)))
     if items(_chart_template(owner, workshop.world(owner))[1].get("valuesFiles")):
-        return Work.done(told)
+        return Work.done(replace(told, not_rendered="it names valuesFiles of a vendored chart"))
     work = _work(owner, workshop, source, place)
     return replace(work, finish=lambda answer: replace(work.finish(answer), chart=wanted))
 
