@@ -122,6 +122,11 @@ class Closure:
         framed = f"{self.frame} {laid if self.partly else whole}"
         return replace(self, digest=_sha256(f"{self.digest} {whole}"), frame=_sha256(framed))
 
+    def renewed(self, problem: Problem, before: Closure) -> Problem:
+        """The problem known by this digest, if it was known by that of another closure."""
+        found = problem.discriminator == before.digest
+        return replace(problem, discriminator=self.digest) if found else problem
+
 
 class KustomizeGraph:
     """All kustomizations of a tree.

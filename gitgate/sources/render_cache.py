@@ -59,8 +59,10 @@ class RenderCache:
             descriptor = os.open(self.directory / key, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             return None
-        with os.fdopen(descriptor, "rb") as stream:
-            parts = _read(stream.fileno(), key)
+        try:
+            parts = _read(descriptor, key)
+        finally:
+            os.close(descriptor)
         if parts is not None:
             self.reused += 1
         return parts

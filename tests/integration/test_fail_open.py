@@ -341,6 +341,7 @@ patches:
     spec: {containers: [{name: web, securityContext: {privileged: true}}]}
 """
 """Makes the Pod above privileged."""
+UNRENDERABLE = "resources: [web.yaml]\npatches: [{patch: 'a: {', target: {kind: Pod}}]\n"
 REMOTE_BASE = "resources: [web.yaml, 'https://github.com/example/base//app?ref=v1']\n"
 VARIABLES = "  postBuild: {substituteFrom: [{kind: ConfigMap, name: vars}]}\n"
 PLAIN_VARIABLES = (
@@ -666,6 +667,16 @@ UNDER_POLICIES: dict[str, tuple[dict[str, Content | None], dict[str, Content | N
         },
         {"clusters/prod/apps.yaml": applied("apps", "./apps", "  postBuild: {substitute: {root: 'true'}}\n")},
         "schema/kustomize-remote-reference",
+    ),
+    "a Kustomization patches what kustomize cannot render": (
+        {**FLUX, "apps/kustomization.yaml": UNRENDERABLE, "apps/web.yaml": RESTRICTED},
+        {"clusters/prod/apps.yaml": applied("apps", "./apps", shifted(PRIVILEGED_PATCH, 2))},
+        "schema/kustomize-failed",
+    ),
+    "an Application patches what kustomize cannot render": (
+        {**ARGO_CD, "apps/kustomization.yaml": UNRENDERABLE, "apps/web.yaml": RESTRICTED},
+        {"argocd/web.yaml": application("web", "apps", more="    kustomize:\n" + shifted(PRIVILEGED_PATCH, 6))},
+        "schema/kustomize-failed",
     ),
     "an Application patches what has charts that it does not render": (
         {

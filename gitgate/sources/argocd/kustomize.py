@@ -271,8 +271,10 @@ class _Build:
         return replace(problem, origin=origin)
 
     def _failed(self, problems: tuple[Problem, ...] | list[Problem]) -> Part:
-        part = self.source.failed(problems, (*self.closure.files, *self.closure.links))
-        return replace(part, closures=(self._framed(),))
+        framed = self._framed()
+        told = [framed.renewed(problem, self.closure) for problem in problems]
+        part = self.source.failed(told, (*self.closure.files, *self.closure.links))
+        return replace(part, closures=(framed,))
 
     def _framed(self) -> Closure:
         """What it reads. What cannot be judged of it is new whenever it comes out otherwise, whatever the reason."""

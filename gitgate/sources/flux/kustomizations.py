@@ -243,10 +243,11 @@ class _Rendering:
 
     def _failed(self, problems: Iterable[Problem]) -> Outcome:
         paths = (*self.closure.files, *self.closure.links)
+        framed = self._framed()
         return Outcome(
-            problems=tuple(problems),
+            problems=tuple(framed.renewed(problem, self.closure) for problem in problems),
             files=dict.fromkeys(paths, Coverage.FAILED),
-            closures=(self._framed(),),
+            closures=(framed,),
             yaml_files=self._yaml_files(),
         )
 

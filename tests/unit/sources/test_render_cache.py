@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,15 @@ def test_link_is_not_followed(cache: RenderCache, tmp_path: Path) -> None:
     entry(cache).rename(tmp_path / "elsewhere")
     entry(cache).symlink_to(tmp_path / "elsewhere")
     assert cache.find(KEY) is None
+
+
+def test_what_stands_in_the_place_of_an_entry_is_none(cache: RenderCache) -> None:
+    assert cache.directory is not None
+    assert cache.find("none") is None  # makes the directory
+    (cache.directory / "directory").mkdir()
+    os.mkfifo(cache.directory / "pipe")
+    assert cache.find("directory") is None
+    assert cache.find("pipe") is None
 
 
 @pytest.mark.parametrize("above", [0, 1])
