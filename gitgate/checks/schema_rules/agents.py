@@ -66,8 +66,9 @@ RULES: tuple[Rule, ...] = (
             "whatever is merged here later never reaches the cluster."
         ),
         remedy=(
-            "Keep the source, and mend what keeps it from being rendered; of a vendored chart, vendor the other version. "
-            "Where the repository really moves, waive this finding, or weigh the rule as a warning in an earlier change."
+            "Keep the source, and mend what keeps it from being rendered; of a vendored chart, vendor the other "
+            "version. Where the repository really moves, waive this finding, or weigh the rule as a warning in an "
+            "earlier change."
         ),
         references=(_KUSTOMIZATION + "#source-reference", _APPLICATION),
     ),
