@@ -101,6 +101,7 @@ class Resource:
         unresolved: Fields of which nothing in the repository tells the value: with a variable, or left to a patch.
         otherwise: The object where the cluster has no value for such a variable either, so that defaults hold.
         condition: Of what may be otherwise in the cluster: where that is so, `the release is upgraded`. Else empty.
+        sealed: Is it encrypted? Then its values are ciphertexts, which tell no more than whether they change.
         guessed: Fields with a variable whose value something may replace that only the cluster can read.
     """
 
@@ -110,6 +111,7 @@ class Resource:
     unresolved: tuple[FieldPath, ...] = ()
     otherwise: Mapping[str, Any] | None = None
     condition: str = ""
+    sealed: bool = False
     guessed: tuple[FieldPath, ...] = ()
 
 

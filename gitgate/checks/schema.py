@@ -18,6 +18,7 @@ from typing import Any
 
 from gitgate.checks.agent_sources import moved_owners
 from gitgate.checks.base import Examination
+from gitgate.checks.decrypted import decrypted, half_encrypted
 from gitgate.checks.grants import unknown_grants
 from gitgate.checks.schema_rules import SCHEMA_RULE_LIST, SCHEMA_RULES
 from gitgate.errors import SettingsError
@@ -87,6 +88,7 @@ class SchemaCheck:
                 *_definition_findings(proposal),
                 *(_finding("agent-source-changed", words, one, field) for one, field, words in moved_owners(proposal)),
                 *_conditional_deletions(proposal),
+                *(_finding("secret-decrypted", words, one, field) for one, field, words in decrypted(proposal)),
                 *_rulebook_findings(proposal, settings),
                 *(_problem_finding(problem) for problem in imported.problems),
             ),
@@ -100,6 +102,7 @@ class SchemaCheck:
         )
 
 
+_ENCRYPT_ANEW = "Encrypt the file with SOPS anew; change what could be read, as the history keeps it."
 _Memory = dict[tuple[int, str, str], tuple[SchemaViolation, ...]]
 """What is wrong with data that several objects share, base and head above all: by the data's identity, the Kubernetes
 version and the schema's content. Never findings, as those name an object and its place."""
@@ -312,6 +315,8 @@ def _deprecated(resource: Resource, lifecycle: Lifecycle) -> Finding:
 
 def _violation_finding(resource: Resource, violation: SchemaViolation) -> Finding:
     finding = _finding(violation.code, violation.message, resource, violation.field, fix=violation.fix)
+    if violation.field == ("sops",) and (words := half_encrypted(resource)):
+        return replace(finding, message=words, fix=_ENCRYPT_ANEW)
     if violation.field not in resource.unresolved or violation.code == "unknown-field":
         return finding
     told = "the value has a variable in it that nothing in the repository resolves"

@@ -7,6 +7,7 @@ items instead of the object, whatever its kind (k8s.io/apimachinery/pkg/apis/met
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -22,6 +23,10 @@ MAXIMUM_LIST_DEPTH = 3
 """Lists inside lists that are followed; no tool writes more than one."""
 _REMEMBERED_LENGTH = 256
 """Names longer than this are looked at each time, so that hostile ones fill no memory."""
+
+_CIPHERTEXT = "ENC["
+_READABLE = frozenset(("apiVersion", "kind", "metadata", "type", "immutable"))
+"""What SOPS mostly leaves readable of a Secret beside its keys."""
 
 Locate = Callable[[FieldPath], Location]
 """Where a field of the document is in its file."""
@@ -147,8 +152,25 @@ def _collect(value: Any, reading: _Reading, found: _Found, depth: int) -> None:
         found.problems.extend(problems)
     elif is_sealed(value):
         found.encrypted += 1
+        found.resources.extend(_sealed(value, reading.origin))
     else:
         found.resources.append(Resource(_identity(value), value, reading.origin))
+
+
+def _sealed(value: Mapping[str, Any], origin: Origin) -> Iterable[Resource]:
+    """An encrypted Secret by its name and keys, if those are readable: with each ciphertext for the value."""
+    identity = _identity(value)
+    if _CIPHERTEXT in (identity.name[: len(_CIPHERTEXT)], identity.namespace[: len(_CIPHERTEXT)]):
+        return
+    data = {key: one for key, one in value.items() if key in _READABLE and not str(one).startswith(_CIPHERTEXT)}
+    for name in ("data", "stringData"):
+        held = value.get(name)
+        texts = {key: str(one) for key, one in held.items()} if isinstance(held, Mapping) else {}
+        if texts and name == "data":
+            texts = {key: base64.b64encode(one.encode()).decode() for key, one in texts.items()}
+        if texts:
+            data[name] = texts
+    yield Resource(identity, data, origin, sealed=True)
 
 
 def _flatten(value: Mapping[str, Any], reading: _Reading, found: _Found, depth: int) -> None:

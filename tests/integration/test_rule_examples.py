@@ -93,6 +93,7 @@ NOT_IN_ONE_FILE: Mapping[str, str] = {
     # Several files, or a base and a change, are needed.
     "merge-conflict": "a base and a change",
     "crd-changed": "a base and a change",
+    "secret-decrypted": "a base and a change",
     "crd-added": "a base and a change",
     "valid-only-under-changed-crd": "a base and a change",
     "rulebook-changed": "a base and a change",

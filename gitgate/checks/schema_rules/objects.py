@@ -30,6 +30,18 @@ spec:
 
 RULES: tuple[Rule, ...] = (
     Rule(
+        id="schema/secret-decrypted",
+        title="A Secret that is encrypted no more",
+        severity=Severity.ERROR,
+        what="The base has a Secret encrypted with SOPS, and the change has its values in plain text.",
+        why="Whoever can read the repository can read them, for ever: the history keeps what was committed once.",
+        remedy=(
+            "Encrypt the file before it is committed. If it was pushed already, change the values themselves. Where "
+            "they are no secrets any more, waive this finding."
+        ),
+        references=("https://fluxcd.io/flux/guides/mozilla-sops/", "https://getsops.io/docs/"),
+    ),
+    Rule(
         id="schema/unknown-kind",
         title="A kind that no schema describes",
         severity=Severity.ERROR,

@@ -292,7 +292,8 @@ class _Rendering:
             absent = substitution.without_unknown(resource.data) if unresolved else None
             otherwise = with_metadata(absent, common) if absent is not None and len(objects.resources) == 1 else None
             changed.extend(
-                replace(one, unresolved=unresolved, otherwise=otherwise, guessed=guessed) for one in objects.resources
+                replace(one, unresolved=unresolved, otherwise=otherwise, guessed=guessed, sealed=resource.sealed)
+                for one in objects.resources
             )
         problems.extend(self._unknown(substitution))
         return changed, problems

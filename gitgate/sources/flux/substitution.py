@@ -129,7 +129,7 @@ def _texts(value: Any, path: FieldPath) -> Iterator[tuple[FieldPath, str]]:
 def data_of(resource: Resource) -> dict[str, str] | None:
     """What a ConfigMap or Secret holds; None where it is encrypted or cannot be read."""
     data = resource.data
-    if is_encrypted(dict(data)) or "sops" in data:
+    if resource.sealed or is_encrypted(dict(data)) or "sops" in data:
         return None
     if resource.id.kind == "ConfigMap":
         return {key: value for key, value in mapping(data.get("data")).items() if isinstance(value, str)}

@@ -119,10 +119,32 @@ def test_of_what_gitgate_alone_cannot_read_nothing_is_told_as_gone(what, change,
     assert all(reason in one for one in found.values())
 
 
-def test_a_secret_that_is_encrypted_from_now_on_is_not_told_as_gone() -> None:
+def test_a_secret_that_is_encrypted_from_now_on_is_the_same_one() -> None:
     files = {"s.yaml": SECRET % ("s", "plain") + "---\n" + MAP % "m", "keep.yaml": MAP % "keep"}
     plan = planned(files, {"s.yaml": SEALED})
+    assert (set(unread(plan)), told_as_gone(plan)) == (set(), {"m"})
+    assert {item.id.name: item.action for item in plan.changed} == {"m": Action.PRUNE, "s": Action.UPDATE}
+
+
+def test_a_secret_whose_file_is_encrypted_with_its_name_is_not_told_as_gone() -> None:
+    files = {"s.yaml": SECRET % ("s", "plain") + "---\n" + MAP % "m", "keep.yaml": MAP % "keep"}
+    plan = planned(
+        files, {"s.yaml": SEALED.replace("name: s", "name: 'ENC[AES256_GCM,data:cw,iv:aXY=,tag:dGFn,type:str]'")}
+    )
     assert (set(unread(plan)), told_as_gone(plan)) == ({"s"}, {"m"})
+
+
+def test_encrypted_secrets_are_compared_by_name_key_and_ciphertext() -> None:
+    files = {"s.yaml": SEALED, "keep.yaml": MAP % "keep"}
+    assert planned(files, {"keep.yaml": MAP % "keep"}).changed == ()
+    for change, wanted in (
+        (SEALED.replace("c2VjcmV0", "b3RoZXI"), {"s": Action.UPDATE}),
+        (SEALED.replace("name: s", "name: t"), {"s": Action.PRUNE, "t": Action.CREATE}),
+        (None, {"s": Action.PRUNE}),
+    ):
+        plan = planned(files, {"s.yaml": change})
+        assert {item.id.name: item.action for item in plan.changed} == wanted
+        assert "c2VjcmV0" not in str([item.changes for item in plan.changed])
 
 
 @pytest.mark.parametrize(

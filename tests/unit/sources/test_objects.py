@@ -99,7 +99,10 @@ def test_only_a_secret_whose_values_are_all_encrypted_is_sealed() -> None:
     cipher = "ENC[AES256_GCM,data:AA==,iv:AA==,tag:AA==,type:str]"
     stamp = {"mac": cipher, "lastmodified": "2024-01-01T00:00:00Z", "version": "3.8.1"}
     secret = {**thing(), "kind": "Secret", "data": {"a": cipher}, "sops": stamp}
-    assert (read(secret).encrypted, read(secret).resources) == (1, ())
+    (sealed,) = read(secret).resources
+    assert (read(secret).encrypted, sealed.sealed, str(sealed.id)) == (1, True, "Secret x")
+    assert "sops" not in sealed.data
+    assert read({**secret, "metadata": {"name": cipher}}).resources == ()
     for fake in (
         {**secret, "data": {"a": cipher, "b": "cGxhaW4="}},
         {**secret, "kind": "ConfigMap"},
@@ -108,7 +111,7 @@ def test_only_a_secret_whose_values_are_all_encrypted_is_sealed() -> None:
         {**secret, "stringData": {"a": "plain"}},
     ):
         assert read(fake).encrypted == 0
-        assert len(read(fake).resources) == 1
+        assert [one.sealed for one in read(fake).resources] == [False]
 
 
 def test_the_same_object_twice_names_both_places() -> None:

@@ -123,9 +123,7 @@ def test_a_chart_that_needs_values_which_are_encrypted_is_named_and_no_mistake()
     more = "valuesFrom: [{kind: Secret, name: values}]\n"
     files = {"apps/release.yaml": release(more), "apps/values.yaml": ENCRYPTED.format(kind="Secret"), **NEEDS}
     snapshot = one_app("", files)
-    assert agents(snapshot) == [
-        ("agent-not-rendered", "apps/release.yaml", 10), ("agent-unproved-reference", "apps/release.yaml", 10),
-    ]  # fmt: skip
+    assert agents(snapshot) == [("agent-not-rendered", "apps/release.yaml", 10)]
     assert snapshot.files["charts/web/templates/config.yaml"] is Coverage.NOT_RENDERED
 
 
