@@ -124,11 +124,16 @@ class Work:
         return Work(None, lambda _: outcome)
 
 
+_READ_BY_AGENTS = frozenset(("ConfigMap", "Secret"))
+_HELD = ("data", "stringData", "binaryData")
+
+
 class World:
     """The objects of one cluster, as far as they are known; filled by the walk."""
 
     def __init__(self) -> None:
         self._kinds: dict[tuple[str, str], dict[tuple[str, str], Resource]] = {}
+        self._applied: dict[tuple[str, str, str, str], dict[str, Resource]] = {}
         self.incomplete = False
         """Is there an owner of which nothing is known, so that an object may exist all the same?"""
 
@@ -137,6 +142,14 @@ class World:
         for resource in resources:
             group, kind, *place = resource.id.identity
             self._kinds.setdefault((group, kind), {})[place[0], place[1]] = resource
+            if kind in _READ_BY_AGENTS and resource.origin.owner:
+                self._applied.setdefault(resource.id.identity, {})[resource.origin.owner] = resource
+
+    def contested(self, kind: str, namespace: str, name: str) -> Mapping[str, Resource]:
+        """A ConfigMap or Secret by the owners that apply it, where these do not apply the same."""
+        found = self._applied.get(("", kind, namespace, name), {})
+        contents = {digest_of([one.data.get(key) for key in _HELD]) for one in found.values()}
+        return MappingProxyType(found if len(contents) > 1 else {})
 
     def find(self, group: str, kind: str, namespace: str, name: str) -> Resource | None:
         """An object by its identity."""

@@ -482,6 +482,20 @@ ARGO_CD: dict[str, Content | None] = {
     "apps/map.yaml": config_map(),
     "apps/namespace.yaml": NAMESPACE,
 }
+
+
+def values_map(name: str, content: str) -> str:
+    """A ConfigMap with values."""
+    head = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: flux-system}}\n"
+    return f"{head}data: {{values.yaml: '{content}'}}\n"
+
+
+VALUED: dict[str, Content | None] = {
+    **FLUX,
+    "charts/shop/templates/web.yaml": "{{ if .Values.debug }}\n" + PRIVILEGED + "{{ end }}\n",
+    "clusters/prod/release.yaml": release("  valuesFrom: [{kind: ConfigMap, name: web}]\n"),
+    "clusters/prod/values.yaml": values_map("web", "debug: false"),
+}
 PATCHED_BY_ARGO_CD = "    kustomize:\n" + shifted(PRIVILEGED_PATCH, 6)
 BY_HAND: dict[str, Content | None] = {
     ".gitgate/settings.yaml": POLICED,
@@ -824,6 +838,27 @@ UNDER_POLICIES: dict[str, tuple[dict[str, Content | None], dict[str, Content | N
         },
         "policy/denied",
     ),
+    "another directory brings the ConfigMap of a release's values again": (
+        VALUED,
+        {
+            "clusters/prod/team.yaml": applied("team", "./team"),
+            "team/values.yaml": values_map("web", "debug: true"),
+        },
+        "schema/agent-contested-reference",
+    ),
+    "another directory brings the ConfigMap of a Kustomization's variables again": (
+        {
+            **FLUX,
+            "clusters/prod/vars.yaml": values_map("vars", "a"),
+            "clusters/prod/apps.yaml": applied(
+                "apps", "./apps", "  postBuild: {substituteFrom: [{kind: ConfigMap, name: vars}]}\n"
+            ),
+            "clusters/prod/team.yaml": applied("team", "./team"),
+            "team/map.yaml": config_map("team"),
+        },
+        {"team/values.yaml": values_map("vars", "b")},
+        "schema/agent-contested-reference",
+    ),
     # Variables that only the cluster knows
     "the default of a variable that the cluster may lack is cluster-admin": (
         {**FLUX, "clusters/prod/apps.yaml": applied("apps", "./apps", SECRET_VARIABLES)},
@@ -979,6 +1014,13 @@ HARMLESS: dict[str, tuple[dict[str, Content | None], dict[str, Content | None]]]
     "a variable that only the cluster knows, where no policy looks": (
         {**FLUX, "clusters/prod/apps.yaml": applied("apps", "./apps", SECRET_VARIABLES), "apps/web.yaml": RESTRICTED},
         {"apps/web.yaml": RESTRICTED.replace("b:1", "b:${TAG}")},
+    ),
+    "values that two owners apply alike": (
+        VALUED,
+        {
+            "clusters/prod/team.yaml": applied("team", "./team"),
+            "team/values.yaml": values_map("web", "debug: false"),
+        },
     ),
     "a role that aggregates by a label of its own": (
         FLUX,

@@ -121,6 +121,7 @@ NOT_IN_ONE_FILE: Mapping[str, str] = {
             "agent-refused",
             "agent-source-changed",
             "agent-dangling-reference",
+            "agent-contested-reference",
             "agent-dependency-cycle",
             "agent-invalid",
             "agent-limit",

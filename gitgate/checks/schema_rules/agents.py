@@ -42,6 +42,21 @@ RULES: tuple[Rule, ...] = (
         references=(_KUSTOMIZATION + "#dependencies",),
     ),
     Rule(
+        id="schema/agent-contested-reference",
+        title="Values that several owners apply differently",
+        severity=Severity.ERROR,
+        what=(
+            "A Kustomization takes variables, or a HelmRelease values, from a ConfigMap or Secret that two owners in "
+            "the cluster apply with other content each."
+        ),
+        why=(
+            "Whichever was applied last is read, and that changes with every reconciliation: what was judged is one of "
+            "two possible outcomes. Whoever may write one directory changes what another one becomes."
+        ),
+        remedy="Let one owner apply the object; give the other one another name.",
+        references=(_KUSTOMIZATION + "#post-build-variable-substitution", _HELM),
+    ),
+    Rule(
         id="schema/agent-not-rendered",
         title="An agent's object whose content is somewhere else",
         severity=Severity.WARNING,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from gitgate.location import FieldPath
 from gitgate.proposal import Problem
 from gitgate.resource import Resource
-from gitgate.sources.owners import Owner, Workshop, World, items, mapping, text
+from gitgate.sources.owners import Owner, Workshop, World, digest_of, items, mapping, text
 
 Place = tuple[str, str]
 """Namespace and name."""
@@ -32,6 +33,25 @@ def dependency_problems(owner: Owner, workshop: Workshop, kind: tuple[str, str])
         elif place == own or own in _reachable(place, world, kind):
             message = f"{owner.name} depends on {told}, which depends on it in turn: neither is ever applied"
             yield workshop.problem(owner, "agent-dependency-cycle", message, path, detail=told)
+
+
+def contested_problems(
+    owner: Owner, workshop: Workshop, references: Iterable[tuple[str, str, bool, FieldPath]]
+) -> Iterator[Problem]:
+    """ConfigMaps and Secrets that several owners apply with other content each: nobody knows which one is read.
+
+    Args:
+        owner: Who reads them.
+        workshop: What there is.
+        references: Kind, name, whether it may be absent, and the field that names it.
+    """
+    for kind, name, _, path in references:
+        found = workshop.world(owner).contested(kind, owner.namespace, name)
+        if found:
+            told = f"{kind} {owner.namespace}/{name}"
+            message = f"{owner.name} reads {told}, which {' and '.join(sorted(found))} apply with other content each"
+            detail = digest_of([told, [[by, dict(found[by].data)] for by in sorted(found)]])
+            yield workshop.problem(owner, "agent-contested-reference", message, path, detail=detail)
 
 
 def _depends_on(resource: Resource) -> Iterator[Place]:

@@ -14,7 +14,7 @@ from gitgate.location import Location, Precision
 from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Resource
 from gitgate.sources.flux.artifact import BEING_A_LINK, Artifact, artifact_of
-from gitgate.sources.flux.dependencies import dependency_problems
+from gitgate.sources.flux.dependencies import contested_problems, dependency_problems
 from gitgate.sources.flux.envsubst import SubstitutionError
 from gitgate.sources.flux.generate import SpecError, root_node
 from gitgate.sources.flux.sources import FluxSource, Whose, find_source, inside_source, source_key
@@ -108,6 +108,7 @@ class FluxKustomizations:
             code = "agent-unproved-reference" if world.incomplete or owner.cluster.found else "agent-dangling-reference"
             message = f"{owner.name} reads from {source.told}, which nothing in the repository defines"
             yield workshop.problem(owner, code, message, ("spec", "sourceRef"), detail=source.told)
+        yield from contested_problems(owner, workshop, sources_of(owner))
         yield from dependency_problems(owner, workshop, (GROUP, KIND))
 
 

@@ -16,7 +16,7 @@ from gitgate.proposal import Coverage, Problem
 from gitgate.resource import Resource
 from gitgate.sources.flux.artifact import BEING_A_LINK, artifact_of
 from gitgate.sources.flux.definitions import is_wanted, shipped
-from gitgate.sources.flux.dependencies import dependency_problems
+from gitgate.sources.flux.dependencies import contested_problems, dependency_problems
 from gitgate.sources.flux.post_render import PostRenderError, post_rendered
 from gitgate.sources.flux.sources import SOURCE_GROUP, FluxSource, Whose, find_source, inside_source
 from gitgate.sources.flux.substitution import unknown_in, with_unknown
@@ -106,6 +106,7 @@ class FluxReleases:
                 told = f"{kind} {owner.namespace}/{name}"
                 message = f"{owner.name} takes values from {told}, which the repository does not have in plain text"
                 yield workshop.problem(owner, "agent-unproved-reference", message, path, detail=f"{kind} {name}")
+        yield from contested_problems(owner, workshop, values_references(owner))
         yield from dependency_problems(owner, workshop, (GROUP, KIND))
 
 
