@@ -61,7 +61,11 @@ def unknown_grants(resource: Resource) -> Iterator[tuple[FieldPath, str]]:
     """
     for path in dict.fromkeys(resource.unresolved):
         written = _at(resource.data, path)
-        if isinstance(written, str) and "${" in written and _is_grant(resource, path, written):
+        if not isinstance(written, str) or not _is_grant(resource, path, written):
+            continue
+        if written.startswith("ENC["):
+            yield path, "encrypted, so that nobody can review it"
+        elif "${" in written:
             yield path, f"{written!r}, and nothing in the repository says what that becomes"
     for path in dict.fromkeys(resource.guessed):
         written = _at(resource.data, path)

@@ -37,6 +37,7 @@ _SCHEMA_CODES = frozenset(
     {"undeclared-field", "wrong-type", "invalid-quantity", "duplicate-key", REQUIRED_BY_SCHEMA, CUSTOM_RESOURCE}
 )
 """Failures that the schema check finds in any tree."""
+_REFERENCES = frozenset(("agent-dangling-reference", "agent-unproved-reference"))
 _PLACEHOLDER = "${"
 """Where nothing says who applies an object, Flux may give such a value another text before it does."""
 _FIX_NEW = "Change the field as the message says; until then nothing of the object is applied."
@@ -89,7 +90,12 @@ def _findings(plan: Plan, proposal: Proposal) -> Iterator[Finding]:
         resource = item.after or item.before
         if resource is not None:
             found[item.id, place_of_origin(resource)] = item
+    told = {(one.resource, one.discriminator.partition(" ")[0]) for one in proposal.after.problems
+            if one.code in _REFERENCES}  # fmt: skip
     for consequence in follow(plan, proposal.before, proposal.after):
+        steps = list(map(str, consequence.field))
+        if any((consequence.resource, ".".join(steps[:count])) in told for count in range(1, len(steps) + 1)):
+            continue  # what an agent does not find is the schema check's to say
         concerned = found.get((consequence.resource, consequence.place))
         resource = (concerned.after or concerned.before) if concerned is not None else None
         if consequence.code in RECONCILE_RULES and concerned is not None and resource is not None:

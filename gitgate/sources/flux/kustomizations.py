@@ -20,6 +20,7 @@ from gitgate.sources.flux.generate import SpecError, root_node
 from gitgate.sources.flux.sources import FluxSource, Whose, find_source, inside_source, source_key
 from gitgate.sources.flux.substitution import (
     Substitution,
+    decryptable,
     is_strict,
     sources_of,
     unknown_in,
@@ -273,7 +274,9 @@ class _Rendering:
         changed: list[Resource] = []
         problems: list[Problem] = []
         inherited = unknown_in(owner.resource)
-        for resource in resources:
+        decrypts = mapping(owner.spec.get("decryption")).get("provider") == "sops"
+        for found in resources:
+            resource, ciphers = decryptable(found) if decrypts else (found, ())
             origin = owner.owned(resource.origin)
             try:
                 data, unresolved = substitution.apply(resource.data)
@@ -285,8 +288,9 @@ class _Rendering:
                 continue
             data = with_metadata(data, common)
             if data is resource.data:
-                changed.append(with_unknown(replace(resource, origin=origin), inherited))
+                changed.append(with_unknown(replace(resource, origin=origin, unresolved=ciphers), inherited))
                 continue
+            unresolved = (*ciphers, *unresolved)
             objects = read_objects(data, origin, lambda _, origin=origin: Location(origin.path, None, Precision.FILE))  # type: ignore[misc]
             problems.extend(objects.problems)
             guessed = substitution.guessed(resource.data)

@@ -30,6 +30,7 @@ _NAME = re.compile(r"[_A-Za-z][_A-Za-z0-9]*\Z")
 _UNKNOWN = f"gitgate-unknown-{secrets.token_hex(8)}-"
 """Stands for a value that nobody knows while text is expanded and read; no input can know it."""
 _MARK = re.compile(re.escape(_UNKNOWN) + r"(\w+?)-end")
+_CIPHERTEXT = "ENC[AES256_GCM,"
 _WRITTEN = re.compile(r"\$\{(\w+)\}")
 """An unknown variable as it stands in an object."""
 
@@ -105,6 +106,21 @@ def unknown_in(resource: Resource) -> frozenset[str]:
     return frozenset(name for path, written in texts if path in wanted for name in _WRITTEN.findall(written))
 
 
+def decryptable(resource: Resource) -> tuple[Resource, tuple[FieldPath, ...]]:
+    """An object in which SOPS encrypted some values, as Flux applies it, and the fields that nobody here can read.
+
+    A Secret with values in plain text beside encrypted ones is left as it is: nobody means that.
+
+    Source: fluxcd/kustomize-controller, internal/decryptor/decryptor.go, `isSOPSEncryptedResource`.
+    """
+    stamp = mapping(resource.data.get("sops"))
+    if resource.id.kind == "Secret" or not text(stamp.get("mac")).startswith(_CIPHERTEXT):
+        return resource, ()
+    data = {key: value for key, value in resource.data.items() if key != "sops"}
+    fields = tuple(path for path, written in _texts(data, ()) if written.startswith(_CIPHERTEXT))
+    return replace(resource, data=data), fields
+
+
 def with_unknown(resource: Resource, names: frozenset[str]) -> Resource:
     """An object that was made of such variables, its fields with them marked as not known."""
     if not names or not _has_dollar(resource.data):
@@ -132,7 +148,8 @@ def data_of(resource: Resource) -> dict[str, str] | None:
     if resource.sealed or is_encrypted(dict(data)) or "sops" in data:
         return None
     if resource.id.kind == "ConfigMap":
-        return {key: value for key, value in mapping(data.get("data")).items() if isinstance(value, str)}
+        held = {key: value for key, value in mapping(data.get("data")).items() if isinstance(value, str)}
+        return None if any(value.startswith(_CIPHERTEXT) for value in held.values()) else held
     found: dict[str, str] = {}
     for key, value in mapping(data.get("data")).items():
         try:

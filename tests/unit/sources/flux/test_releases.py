@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gitgate.checks.grants import unknown_grants
 from gitgate.proposal import Coverage, Snapshot
 from gitgate.sources.registry import render_tree
 from tests.support.rendering import context, tree
@@ -259,3 +260,17 @@ def test_the_first_definitions_of_a_chart_are_skipped_where_the_upgrade_skips_th
     render_tree(tree(base), shared)
     after = render_tree(tree({**base, "charts/web/crds/thing.yaml": DEFINITION}), shared)
     assert not any(one.id.kind == "CustomResourceDefinition" for one in after.resources)
+
+
+def test_what_is_encrypted_in_other_objects_is_not_known_and_no_mistake() -> None:
+    cipher = "ENC[AES256_GCM,data:abcd,iv:aaaa,tag:bbbb,type:str]"
+    text = (
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: a, namespace: shop}\n"
+        f"roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: '{cipher}'}}\n"
+        f"sops: {{mac: '{cipher}', version: 3.8.1, encrypted_regex: ^name$}}\n"
+    )
+    kept = found(one_app("decryption: {provider: sops}\n", {"apps/a.yaml": text}), "RoleBinding", "a")
+    assert "sops" not in kept.data
+    assert kept.unresolved == (("roleRef", "name"),)
+    assert [path for path, _ in unknown_grants(kept)] == [("roleRef", "name")]
+    assert "sops" in found(one_app("", {"apps/a.yaml": text}), "RoleBinding", "a").data
