@@ -859,6 +859,15 @@ UNDER_POLICIES: dict[str, tuple[dict[str, Content | None], dict[str, Content | N
         {"team/values.yaml": values_map("vars", "b")},
         "schema/agent-contested-reference",
     ),
+    "a release of an old version names one file of values": (
+        {**VALUED, "charts/shop/debug.yaml": "debug: true\n", "clusters/prod/release.yaml": release()},
+        {
+            "clusters/prod/release.yaml": release()
+            .replace("toolkit.fluxcd.io/v2", "toolkit.fluxcd.io/v2beta1")
+            .replace("      sourceRef", "      valuesFile: charts/shop/debug.yaml\n      sourceRef")
+        },
+        "policy/denied",
+    ),
     # Variables that only the cluster knows
     "the default of a variable that the cluster may lack is cluster-admin": (
         {**FLUX, "clusters/prod/apps.yaml": applied("apps", "./apps", SECRET_VARIABLES)},

@@ -165,7 +165,7 @@ def _vendored(owner: Owner, workshop: Workshop, source: FluxSource) -> Work:
         message = f"{owner.name} cannot be rendered: {place}: {error}"
         problem = workshop.problem(owner, "vendored-chart", message, _CHART, detail=str(error))
         return Work.done(replace(told, problems=(problem,)))
-    if items(_chart_template(owner, workshop.world(owner))[1].get("valuesFiles")):
+    if _values_files(_chart_template(owner, workshop.world(owner))[1]):
         return Work.done(replace(told, not_rendered="it names valuesFiles of a vendored chart"))
     work = _work(owner, workshop, source, place)
     return replace(work, finish=lambda answer: replace(work.finish(answer), chart=wanted))
@@ -223,6 +223,12 @@ def _chart(owner: Owner, workshop: Workshop) -> tuple[FluxSource, str | None]:
     return (replace(source, told=f"{source.told}, chart {name}") if name else source), None
 
 
+def _values_files(template: Mapping[str, Any]) -> list[str]:
+    """In their order, that of old versions last. Source: fluxcd/source-controller, api/v1beta2, `GetValuesFiles`."""
+    files = [text(name) for name in items(template.get("valuesFiles"))]
+    return [*files, *filter(None, (text(template.get("valuesFile")),))]
+
+
 def release_name(owner: Owner) -> str:
     """What Helm calls the release. Source: api/v2/helmrelease_types.go, `GetReleaseName`; internal/release/name.go."""
     target = text(owner.spec.get("targetNamespace"))
@@ -237,7 +243,7 @@ def _request(
     owner: Owner, workshop: Workshop, source: FluxSource, chart: str, values: Mapping[str, Any]
 ) -> HelmRequest:
     _, spec = _chart_template(owner, workshop.world(owner))
-    files = [text(name) for name in items(spec.get("valuesFiles"))]
+    files = _values_files(spec)
     return HelmRequest(
         chart=chart,
         release_name=release_name(owner),

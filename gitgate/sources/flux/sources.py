@@ -171,8 +171,13 @@ def inside_source(source: FluxSource, path: Any) -> str | None:
     around = [mount for mount in source.mounts if inside(confined, mount[0])]
     below = [mount for mount in source.mounts if mount not in around and inside(mount[0], confined)]
     if around and not below:
-        at, directory = max(around, key=lambda mount: len(mount[0]))
-        return posixpath.join(directory, confined[len(at) :].strip("/")).strip("/")
+        nearest = max(len(at) for at, _ in around)
+        found = {
+            posixpath.join(directory, confined[nearest:].strip("/")).strip("/")
+            for at, directory in around
+            if len(at) == nearest
+        }
+        return found.pop() if len(found) == 1 else None  # several are laid over one another
     if len(below) == 1 and not around:
         return below[0][1]
     kept = {_root(mount) for mount in (*around, *below)}

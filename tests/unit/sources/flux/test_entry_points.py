@@ -119,6 +119,8 @@ def test_directories_that_a_generator_copies_are_followed() -> None:
     ((("a", "x"),), "./c", None),
     ((("", "x"), ("a", "y")), "./", None),
     ((("", "x"), ("a", "y")), "./a/b", "y/b"),
+    ((("", "x"), ("", "y")), "./", None),
+    ((("", "x"), ("", "y")), "./b", None),
 ])  # fmt: skip
 def test_a_path_of_a_copy_leads_to_what_was_copied(
     mounts: tuple[tuple[str, str], ...], path: str, wanted: str | None
