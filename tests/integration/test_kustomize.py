@@ -220,7 +220,7 @@ def test_base_and_head_share_a_render_and_its_very_objects() -> None:
     assert shared.documents.blobs_read == 2  # b.yaml is the same blob as a.yaml
 
 
-def test_an_encrypted_secret_is_opaque_and_a_fake_one_is_judged() -> None:
+def test_an_encrypted_secret_is_known_by_its_keys_and_a_fake_one_is_judged() -> None:
     stamp = "ENC[AES256_GCM,data:AA==,iv:AA==,tag:AA==,type:str]"
     secret = f"""
         apiVersion: v1
@@ -232,8 +232,9 @@ def test_an_encrypted_secret_is_opaque_and_a_fake_one_is_judged() -> None:
     fake = DEPLOYMENT + f'sops: {{mac: "{stamp}", lastmodified: "2024-01-01T00:00:00Z", version: 3.8.1}}\n'
     files = {"kustomization.yaml": "resources: [s.yaml, d.yaml]\n", "s.yaml": secret, "d.yaml": fake}
     snapshot = render(files)
-    assert names(snapshot) == ["Deployment web"]
-    assert "sops" in snapshot.resources[0].data
+    judged = {str(resource.id): resource.data for resource in snapshot.resources}
+    assert judged["Secret keys"]["stringData"] == {"token": stamp}
+    assert "sops" in judged["Deployment web"]
     assert snapshot.files["s.yaml"] is Coverage.OPAQUE
 
 
