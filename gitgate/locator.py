@@ -154,6 +154,8 @@ class Locator:
         position = document.position(path, key=asked.at_key)
         if not names or position is None:
             return None
+        if asked.at_key:
+            return Location(origin.path, position)
         if len(names) == 1 and owner is not None:
             (name,) = names
             place = self._value_of_variable(owner, name, depth)

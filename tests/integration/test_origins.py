@@ -313,3 +313,18 @@ def located(case: Case) -> str:
 @pytest.mark.parametrize("name", CASES)
 def test_a_field_leads_to_the_line_that_sets_it(name: str) -> None:
     assert located(CASES[name]) == CASES[name].place
+
+
+def test_what_is_wrong_with_a_name_leads_to_the_name_and_not_to_the_variable_of_its_value() -> None:
+    written = flux("postBuild: {substitute: {COUNT: '3'}}\n")
+    written["base/web.yaml"] = WEB.replace("  replicas:", "  replcas: ${COUNT}\n  replicas:", 1)
+    files, used = tree(written), context()
+    snapshot = render_tree(files, used)
+    resource = next(one for one in snapshot.resources if "replcas" in one.data.get("spec", {}))
+    finding = Finding(
+        rule="schema/unknown-field", severity=Severity.ERROR, message="", resource=resource.id, origin=resource.origin,
+        field=("spec", "replcas"),
+    )  # fmt: skip
+    place = Locator(files, snapshot, used.documents).locate(finding).location
+    assert place is not None
+    assert (place.path, (place.excerpt or "").strip(), place.set_by) == ("base/web.yaml", "replcas: ${COUNT}", "")
