@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import re
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gitgate.errors import ToolError
 from gitgate.process import SHORT_GO_PROGRAM, find_program, run
-from gitgate.sources.private_places import ABSENT, PrivatePlaces, size_of
+from gitgate.sources.private_places import ABSENT, SMALL, PrivatePlaces, size_of
 from gitgate.sources.render_cache import RenderCache, key_of
 
 MINIMUM_VERSION = (3, 16, 0)
@@ -115,6 +118,8 @@ class HelmRunner:
     timeout: float
     cache: RenderCache = field(default_factory=RenderCache)
     _places: PrivatePlaces = field(default_factory=PrivatePlaces)
+    _charts: dict[str, Path] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def template(self, wanted: HelmInput) -> tuple[Printed, ...]:
         """Render one release; whatever goes wrong is in the answer.
@@ -129,9 +134,8 @@ class HelmRunner:
             number = len(wanted.cases) * (1 + wanted.twice)
             if known is not None and len(known) == number:
                 return tuple(map(_unpacked, known))
-            size = sum(map(len, wanted.values_files)) + size_of(wanted.files) + size_of(dict(wanted.file_settings))
-            with self._places.place(size) as private:
-                printed = tuple(self._run(wanted, private))
+            with self._chart(wanted.files) as chart, self._values(wanted) as (arguments, stdin):
+                printed = tuple(self._run(wanted, chart, arguments, stdin))
             if len(printed) == number:
                 self.cache.keep(key, list(map(_packed, printed)))
         except ToolError as error:
@@ -142,29 +146,68 @@ class HelmRunner:
             return (Printed(None, "the values cannot be written as JSON"),)
         return printed
 
-    def _run(self, wanted: HelmInput, private: Path) -> Sequence[Printed]:
-        arguments = (self.program.path, "template", wanted.release_name, "chart", *wanted.options)
-        arguments += tuple(_write_input(wanted, private))
+    @contextlib.contextmanager
+    def _chart(self, files: Mapping[str, bytes]) -> Iterator[Path]:
+        """A copy of a chart; one that is small serves all its releases."""
+        size = size_of(files)
+        name = _digest(files)
+        with self._lock:
+            found = self._charts.get(name)
+            if found is None and size <= SMALL:
+                with self._places.place(size) as place:
+                    _write_all(place / "chart", files)
+                found = self._charts[name] = place
+        if found is not None:
+            yield found
+            return
+        with self._places.place(size) as place:
+            _write_all(place / "chart", files)
+            yield place
+
+    @contextlib.contextmanager
+    def _values(self, wanted: HelmInput) -> Iterator[tuple[Sequence[str], bytes]]:
+        """Arguments that name values, and what is read from standard input: values of the owner alone need no file."""
+        own = json.dumps(wanted.values, allow_nan=False).encode() if wanted.values else b""
+        settings = tuple(f"{option}={text}" for option, text in wanted.settings)
+        if not wanted.values_files and not wanted.file_settings:
+            yield (("--values=-",) if own else ()) + settings, own
+            return
+        texts = [*wanted.values_files, *([own] if own else [])]
+        with self._places.place(sum(map(len, texts)) + size_of(dict(wanted.file_settings))) as place:
+            arguments = []
+            for index, data in enumerate(texts):
+                _write(place, f"{index}.yaml", data)
+                arguments.append(f"--values={place}/{index}.yaml")
+            arguments.extend(settings)
+            for index, (name, data) in enumerate(wanted.file_settings):
+                _write(place, f"{index}.txt", data)
+                arguments.append(f"--set-file={name}={place}/{index}.txt")
+            yield arguments, b""
+
+    def _run(self, wanted: HelmInput, chart: Path, values: Sequence[str], stdin: bytes) -> Sequence[Printed]:
+        arguments = (self.program.path, "template", wanted.release_name, "chart", *wanted.options, *values)
         end = time.monotonic() + self.timeout
-        first = self._once(arguments, private, end)
+        first = self._once(arguments, chart, stdin, end)
         if first.output is None:
             return (first,)
-        printed = [first, *(self._once((*arguments, *options), private, end) for options in wanted.cases[1:])]
+        others = (self._once((*arguments, *options), chart, stdin, end) for options in wanted.cases[1:])
+        printed = [first, *others]
         if not wanted.twice:
             return printed
         # A case in which nothing is different needs no second look.
         again = [
-            self._once((*arguments, *options), private, end) if index == 0 or printed[index] != first else first
+            self._once((*arguments, *options), chart, stdin, end) if index == 0 or printed[index] != first else first
             for index, options in enumerate(wanted.cases)
         ]
         return [*printed, *again]
 
-    def _once(self, arguments: Sequence[str], private: Path, end: float) -> Printed:
+    def _once(self, arguments: Sequence[str], private: Path, stdin: bytes, end: float) -> Printed:
         try:
             done = run(
                 arguments,
                 cwd=private,
                 environment=_environment(private),
+                stdin=stdin,
                 expected=(0, 1, 2),
                 timeout=end - time.monotonic(),
                 output_limit=OUTPUT_LIMIT,
@@ -200,20 +243,18 @@ def _key(program: HelmProgram, wanted: HelmInput) -> str:
     return key_of((program.path, repr(program.version)), parts)
 
 
-def _write_input(wanted: HelmInput, private: Path) -> Sequence[str]:
-    """Write the chart and its values below a private directory, and give the arguments that name the values."""
-    for path, data in wanted.files.items():
-        _write(private / "chart", path, data)
-    arguments: list[str] = []
-    contents = [*wanted.values_files, *([json.dumps(wanted.values, allow_nan=False).encode()] if wanted.values else [])]
-    for index, data in enumerate(contents):
-        _write(private / "values", f"{index}.yaml", data)
-        arguments.append(f"--values=values/{index}.yaml")
-    arguments.extend(f"{option}={text}" for option, text in wanted.settings)
-    for index, (name, data) in enumerate(wanted.file_settings):
-        _write(private / "values", f"{index}.txt", data)
-        arguments.append(f"--set-file={name}=values/{index}.txt")
-    return arguments
+def _digest(files: Mapping[str, bytes]) -> str:
+    found = hashlib.sha256()
+    for path, data in sorted(files.items()):
+        name = path.encode("utf-8", "surrogatepass")
+        found.update(f"{len(name)} {len(data)} ".encode() + name)
+        found.update(data)
+    return found.hexdigest()
+
+
+def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+    for path, data in files.items():
+        _write(folder, path, data)
 
 
 def _write(folder: Path, path: str, data: bytes) -> None:
@@ -263,5 +304,5 @@ def _complaint(stderr: str, private: Path) -> str:
     ]
     start = next((index for index, line in enumerate(lines) if line.startswith("Error:")), 0)
     text = " ".join(lines[start:]) or "helm failed without saying why"
-    text = text.replace(f"{private}/", "").replace(str(private), ".")
+    text = re.sub(rf"{re.escape(str(private.parent))}/[^/\s]+(?:/|\b)", "", text)
     return text.removeprefix("Error: ")[:_COMPLAINT_LENGTH]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -135,7 +136,7 @@ class KustomizeBuilder:
             known = self.cache.find(key)
             if known is not None and len(known) == 2:
                 return Built(known[1], origins=known[0] == b"origins")
-            built = self._build(program, wanted)
+            built = self._build(program, _without_parents(wanted))
             if built.output is not None:
                 self.cache.keep(key, (b"origins" if built.origins else b"", built.output))
         except ToolError as error:
@@ -164,6 +165,25 @@ class KustomizeBuilder:
         if done.returncode == 0:
             return Built(done.stdout, origins)
         return _failure(done.stderr.decode("utf-8", "replace"), private, tree / wanted.root)
+
+
+def _without_parents(wanted: BuildInput) -> BuildInput:
+    """The same without the directories that all of it lies in, as making them takes longer than rendering.
+
+    Where links lead is a matter of these directories, so that they stay with links.
+    """
+    paths = [*wanted.kustomizations, *wanted.files]
+    common = posixpath.commonpath([wanted.root, *map(posixpath.dirname, paths)]) if not wanted.links else ""
+    if not common:
+        return wanted
+    length = len(common) + 1
+    return replace(
+        wanted,
+        root=wanted.root[length:],
+        root_file=wanted.root_file[length:],
+        kustomizations={path[length:]: value for path, value in wanted.kustomizations.items()},
+        files={path[length:]: data for path, data in wanted.files.items()},
+    )
 
 
 def _key(program: KustomizeProgram, wanted: BuildInput) -> str:

@@ -7,7 +7,6 @@ A file system searches long for room for a new file when many others have just b
 from __future__ import annotations
 
 import contextlib
-import itertools
 import shutil
 import tempfile
 import threading
@@ -30,7 +29,6 @@ class PrivatePlaces:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._numbers = itertools.count()
         self._directory: Path | None = None
 
     @contextlib.contextmanager
@@ -45,8 +43,8 @@ class PrivatePlaces:
                 # Programs name real paths in their messages.
                 self._directory = Path(tempfile.mkdtemp(prefix="gitgate-")).resolve()
                 weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
-            place = self._directory / str(next(self._numbers))
-            place.mkdir(mode=0o700)
+            # Nothing that is written into one can name another.
+            place = Path(tempfile.mkdtemp(dir=self._directory))
         try:
             yield place
         finally:
