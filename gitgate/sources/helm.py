@@ -98,15 +98,15 @@ def _ready(request: HelmRequest, chart: LoadedChart, arguments: _Arguments) -> _
     asked = questions(actions, kube_version, _written(request, chart, arguments))
     if request.api_versions:
         asked = replace(asked, apis=(), served=())
-    cases = tuple(variants(asked, upgrades=request.upgrades, others=arguments.kube_versions[:-1]))
+    every = tuple(variants(asked, upgrades=request.upgrades, others=arguments.kube_versions[:-1]))
+    cases = every[: MAXIMUM - 1]
     doubts = Doubts(
         chart=chart,
         owner=request.owner,
         calls=reachable_calls(actions),
         decisions=decided(actions, values, [int(version.split(".")[1]) for version in arguments.kube_versions]),
-        unrendered=asked.apis if len(asked.apis) > TRIED or len(cases) >= MAXIMUM else (),
+        unrendered=asked.apis if len(asked.apis) > TRIED or len(every) > len(cases) else (),
     )
-    contexts = ((), *(case.options for case in cases[: MAXIMUM - 1]))
     wanted = HelmInput(
         files=chart.files,
         values_files=tuple(data for _, data in arguments.values.files),
@@ -115,7 +115,7 @@ def _ready(request: HelmRequest, chart: LoadedChart, arguments: _Arguments) -> _
         file_settings=arguments.file_settings,
         options=(*options, *(f"--api-versions={api}" for api in asked.served)),
         release_name=request.release_name,
-        cases=contexts,
+        cases=((), *(case.options for case in cases)),
         twice=not doubts.certain,
     )
     contents = (*wanted.values_files, *(data for _, data in arguments.file_settings))
@@ -123,7 +123,7 @@ def _ready(request: HelmRequest, chart: LoadedChart, arguments: _Arguments) -> _
         request=request,
         chart=chart,
         wanted=wanted,
-        variants=cases[: MAXIMUM - 1],
+        variants=cases,
         doubts=doubts,
         files=(*chart.read_files(crds=False), *arguments.values.paths),
         values=tuple(_values_files(chart, arguments.values)),

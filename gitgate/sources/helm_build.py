@@ -150,19 +150,18 @@ class HelmRunner:
     def _chart(self, files: Mapping[str, bytes]) -> Iterator[Path]:
         """A copy of a chart; one that is small serves all its releases."""
         size = size_of(files)
+        if size > SMALL:
+            with self._places.place(size) as place:
+                _write_all(place / "chart", files)
+                yield place
+            return
         name = _digest(files)
         with self._lock:
-            found = self._charts.get(name)
-            if found is None and size <= SMALL:
+            if name not in self._charts:
                 with self._places.place(size) as place:
                     _write_all(place / "chart", files)
-                found = self._charts[name] = place
-        if found is not None:
-            yield found
-            return
-        with self._places.place(size) as place:
-            _write_all(place / "chart", files)
-            yield place
+                self._charts[name] = place
+        yield self._charts[name]
 
     @contextlib.contextmanager
     def _values(self, wanted: HelmInput) -> Iterator[tuple[Sequence[str], bytes]]:

@@ -93,6 +93,7 @@ _JOINS = frozenset(
     ("printf", "print", "println", "cat", "join", "replace", "regexReplaceAll", "regexReplaceAllLiteral")
 )
 _DECODES = frozenset(("b64dec", "b32dec", "decryptAES"))
+_CLEANS = frozenset(("regexReplaceAll", "regexReplaceAllLiteral", "mustRegexReplaceAllLiteral"))
 _CHOOSES = frozenset(("list", "first", "last", "default", "coalesce", "ternary", "index", "get"))
 """Functions that give one of the values that they are given, none that is new."""
 _REACHES = frozenset(("index", "get", "dig", "pluck", "pick"))
@@ -378,11 +379,7 @@ def _first(action: Action) -> str:
 def _cleaning(action: Action) -> frozenset[str]:
     """Functions that only drop characters of a kind."""
     cleans = any(_CLASS_OF_CHARACTERS.fullmatch(word.literal) for word in action.words if word.literal is not None)
-    return (
-        frozenset(("regexReplaceAll", "regexReplaceAllLiteral", "mustRegexReplaceAllLiteral"))
-        if cleans
-        else (frozenset())
-    )
+    return _CLEANS if cleans else frozenset()
 
 
 def _arguments(action: Action) -> Iterator[Token]:
